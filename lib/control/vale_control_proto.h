@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VALE_CONTROL_PROTO_H
+#define VALE_CONTROL_PROTO_H
+
+/**
+ * @file
+ * The control protocol: what clients (net_vale, vale-ctl) and the switch say to each other.
+ *
+ * One Unix socket, SOCK_SEQPACKET; each message is one packet: a header, then a body of fixed
+ * layout in the byte order of the machine. File descriptors travel by SCM_RIGHTS. Every request has
+ * one reply of the same type and sequence number, made of struct vale_ctl_reply and, for some
+ * types, descriptors. Long lists come as a sealed memfd of records. The connection that attached a
+ * port is that port's life. On it the switch may send VALE_CTL_NOTIFY at any time, and such
+ * messages carry sequence number 0.
+ *
+ * Strings are NUL-terminated within their field; a field without NUL is refused.
+ * Direction of a structure: (c) client to switch, (s) switch to client.
+ */
+
+#include <assert.h>
+#include <stdint.h>
+
+#define VALE_CTL_MAGIC 0x454c4156u /* "VALE" in memory */
+#define VALE_CTL_VERSION 1
+#define VALE_CTL_MSG_SZ_MAX 4096
+#define VALE_CTL_FDS_MAX 32
+#define VALE_CTL_TEXT_SZ 256
+
+enum vale_ctl_type {
+	VALE_CTL_ATTACH_DPDK = 1, /* net_vale: make a dpdk port; life of the connection */
+	VALE_CTL_NOTIFY = 2,	  /* switch to client: the port was taken away */
+	VALE_CTL_VERSION_GET = 3,
+	VALE_CTL_LIST = 4,     /* reply carries a memfd of vale_ctl_port_rec */
+	VALE_CTL_FDB_LIST = 5, /* reply carries a memfd of vale_ctl_fdb_rec */
+	VALE_CTL_FDB_ADD = 6,
+	VALE_CTL_FDB_DEL = 7,
+	VALE_CTL_FDB_FLUSH = 8,
+	VALE_CTL_CREATE = 9,
+	VALE_CTL_DESTROY = 10,
+	VALE_CTL_ATTACH_ETHDEV = 11,
+	VALE_CTL_DETACH = 12,
+	VALE_CTL_GET = 13,
+	VALE_CTL_SET = 14,
+	VALE_CTL_WAIT = 15,	/* replied when the port has a client */
+	VALE_CTL_DETACHED = 16, /* net_vale: answers NOTIFY, will not touch the port again */
+	VALE_CTL_OWN_POOL = 17, /* net_vale: this process made a mempool, or freed it; no reply */
+};
+
+/** First on every message, both ways. */
+struct vale_ctl_hdr {
+	uint32_t magic;	  /* VALE_CTL_MAGIC */
+	uint16_t version; /* VALE_CTL_VERSION */
+	uint16_t type;	  /* enum vale_ctl_type */
+	uint32_t size;	  /* bytes of the whole message */
+	uint32_t seq;	  /* chosen by the client, echoed; 0 in NOTIFY */
+};
+static_assert(sizeof(struct vale_ctl_hdr) == 16, "layout");
+
+/** (s) First in every reply. */
+struct vale_ctl_reply {
+	struct vale_ctl_hdr hdr;
+	int32_t error;		     /* 0 or an errno, positive */
+	uint32_t nb_recs;	     /* records in the memfd or in the body */
+	char text[VALE_CTL_TEXT_SZ]; /* with an error: what, on which object, why, what to do */
+};
+static_assert(sizeof(struct vale_ctl_reply) == 280, "layout");
+
+/** (c) LIST, DESTROY, DETACH, WAIT, FDB_LIST, FDB_DEL, FDB_FLUSH, FDB_ADD, CREATE. */
+struct vale_ctl_name_req {
+	struct vale_ctl_hdr hdr;
+	char name[32];	/* port or switch; LIST: "" = all, a switch, or a port */
+	char port[32];	/* FDB_ADD, FDB_FLUSH ("" = all): the port */
+	uint8_t mac[6]; /* FDB_ADD, FDB_DEL; CREATE when has_mac */
+	uint8_t has_mac;
+	uint8_t reserved;
+};
+static_assert(sizeof(struct vale_ctl_name_req) == 88, "layout");
+
+#define VALE_CTL_DEVARGS_SZ 512
+
+/** (c) ATTACH_ETHDEV. */
+struct vale_ctl_attach_ethdev_req {
+	struct vale_ctl_hdr hdr;
+	char name[32];
+	char devargs[VALE_CTL_DEVARGS_SZ];
+};
+static_assert(sizeof(struct vale_ctl_attach_ethdev_req) == 560, "layout");
+
+#define VALE_CTL_LCORE_BITS 1024
+
+/** (c) ATTACH_DPDK. */
+struct vale_ctl_attach_dpdk_req {
+	struct vale_ctl_hdr hdr;
+	char name[32];
+	char dpdk_version[64]; /* rte_version() */
+	char vale_version[32]; /* VALE_VERSION */
+	uint32_t shm_version;  /* VALE_DPDK_SHM_VERSION */
+	uint16_t nb_queues;    /* pairs asked for; 0 = 1 */
+	uint8_t mac[6];
+	uint8_t has_mac;
+	uint8_t reserved[3];
+	uint64_t lcores[VALE_CTL_LCORE_BITS / 64]; /* bit i: this process uses lcore id i */
+};
+static_assert(sizeof(struct vale_ctl_attach_dpdk_req) == 288, "layout");
+
+/**
+ * (s) ATTACH_DPDK. Descriptors, in this order: for each queue pair the eventfd on which the client
+ * waits for received frames (nb_queues of them), then for each queue pair the eventfd with which
+ * it wakes the switch (nb_queues of them).
+ */
+struct vale_ctl_attach_dpdk_reply {
+	struct vale_ctl_reply r;
+	uint64_t slot_addr; /* struct vale_dpdk_slot, same address in all processes of the group */
+	uint64_t slot_sz;   /* bytes */
+	uint64_t ethdev_data; /* address of the rte_eth_dev_data of the port */
+	uint64_t pool_addr;   /* struct rte_mempool for the client, mb_pool_0 */
+	uint16_t port_id;     /* ethdev port id in the group */
+	uint16_t nb_queues;   /* pairs granted */
+	uint32_t reserved;
+	char ethdev_name[64]; /* the VALE name */
+};
+static_assert(sizeof(struct vale_ctl_attach_dpdk_reply) == 384, "layout");
+
+/** (c) OWN_POOL. The only message without a reply. */
+struct vale_ctl_own_pool {
+	struct vale_ctl_hdr hdr;
+	uint64_t addr; /* of its struct rte_mempool, in shared memory */
+	char name[32];
+	uint8_t made; /* 1 made, 0 freed */
+	uint8_t reserved[7];
+};
+static_assert(sizeof(struct vale_ctl_own_pool) == 64, "layout");
+
+enum vale_ctl_event {
+	VALE_CTL_EVENT_DETACHED = 1, /* operator took the port, or the switch is ending */
+};
+
+/** (s) NOTIFY. */
+struct vale_ctl_notify {
+	struct vale_ctl_hdr hdr;
+	uint32_t event; /* enum vale_ctl_event */
+	uint32_t reserved;
+	char text[VALE_CTL_TEXT_SZ];
+};
+static_assert(sizeof(struct vale_ctl_notify) == 280, "layout");
+
+enum vale_ctl_kind {
+	VALE_CTL_KIND_NONE = 0, /* a persistent port without a client */
+	VALE_CTL_KIND_DPDK = 1,
+	VALE_CTL_KIND_NETMAP = 2,
+	VALE_CTL_KIND_MEMIF = 3,
+	VALE_CTL_KIND_ETHDEV = 4,
+};
+
+/** Places for drop counters in a record, in the order of enum vale_drop; unused ones zero. */
+#define VALE_CTL_DROPS 16
+
+/** (s) One port, in the memfd of LIST; sorted by switch name, then port name. */
+struct vale_ctl_port_rec {
+	char name[16];
+	uint8_t kind;	    /* enum vale_ctl_kind */
+	uint8_t persistent; /* 0 or 1 */
+	uint8_t link;	    /* 0 or 1 */
+	uint8_t reserved0;
+	uint16_t queues;
+	uint8_t mac[6];
+	int32_t pid;	   /* 0 = none */
+	uint32_t nb_drops; /* reasons known to this switch */
+	uint32_t reserved1;
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t drops[VALE_CTL_DROPS];
+	char detail[128]; /* devargs of an ethdev port, else "" */
+};
+static_assert(sizeof(struct vale_ctl_port_rec) == 328, "layout");
+
+/** (s) One FDB entry, in the memfd of FDB_LIST. */
+struct vale_ctl_fdb_rec {
+	uint8_t mac[6];
+	uint8_t is_static;
+	uint8_t reserved;
+	uint32_t age_s;
+	char port[16];
+	uint32_t reserved1;
+};
+static_assert(sizeof(struct vale_ctl_fdb_rec) == 32, "layout");
+
+/** (c) GET ("" = all) and SET. */
+struct vale_ctl_var_req {
+	struct vale_ctl_hdr hdr;
+	char name[32];
+	char value[64]; /* SET: as typed by the user */
+};
+static_assert(sizeof(struct vale_ctl_var_req) == 112, "layout");
+
+#define VALE_CTL_VARS_MAX 24
+
+/** (s) One variable. */
+struct vale_ctl_var {
+	char name[32];
+	char value[32]; /* text, a number in decimal unless is_text */
+	uint8_t is_text;
+	uint8_t read_only;
+	uint8_t reserved[6];
+	char unit[24]; /* "seconds", "frames", ... or "" */
+};
+static_assert(sizeof(struct vale_ctl_var) == 96, "layout");
+
+/** (s) GET: r.nb_recs variables. */
+struct vale_ctl_get_reply {
+	struct vale_ctl_reply r;
+	struct vale_ctl_var vars[VALE_CTL_VARS_MAX];
+};
+static_assert(sizeof(struct vale_ctl_get_reply) <= VALE_CTL_MSG_SZ_MAX, "layout");
+
+/** (s) VERSION_GET. */
+struct vale_ctl_version_reply {
+	struct vale_ctl_reply r;
+	char vale_version[32];
+	char dpdk_version[64];
+	char prefix[64]; /* --file-prefix of the switch */
+	int32_t pid;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct vale_ctl_version_reply) == 448, "layout");
+
+#endif /* VALE_CONTROL_PROTO_H */

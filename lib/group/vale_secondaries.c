@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+#include <rte_common.h>
+#include <rte_eal.h>
+#include <rte_lcore.h>
+#include <rte_string_fns.h>
+
+#include "vale_locks.h"
+#include "vale_log.h"
+#include "vale_mp_bury.h"
+#include "vale_secondaries.h"
+
+#define MP_SOCKET "mp_socket_"
+#define IDLE_TICK_MS 1000
+
+/** A process. Made and removed by `vale-life`, except that the control thread removes ended ones.
+ */
+struct process {
+	TAILQ_ENTRY(process) next;
+	struct vale_secondary s; /* age_ms: unused */
+	int pidfd;		 /* -1: ended */
+	uint64_t since_ms;
+	char socket[NAME_MAX + 1];
+};
+
+static struct {
+	pthread_mutex_t lock; /* protects processes and slots */
+	TAILQ_HEAD(, process) processes;
+	uint64_t slots; /* in use */
+	bool stop;
+	/* vale-life only */
+	int epoll_fd, inotify_fd;
+	bool checking; /* locks */
+	/* constant while the thread runs */
+	int wake_fd; /* to vale-life */
+	int news_fd; /* to the control thread */
+	pthread_t thread;
+	bool running;
+	struct vale_server *server;
+	vale_secondary_appeared_t appeared;
+	vale_secondary_ended_t ended;
+} g = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.processes = TAILQ_HEAD_INITIALIZER(g.processes),
+	.epoll_fd = -1,
+	.inotify_fd = -1,
+	.wake_fd = -1,
+	.news_fd = -1,
+};
+
+static uint64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- files in the runtime folder ---- */
+
+static int
+runtime_path(const char *name, char *buf, size_t sz)
+{
+	int n = snprintf(buf, sz, "%s/%s", rte_eal_get_runtime_dir(), name);
+
+	return n < 0 || (size_t)n >= sz ? -ENAMETOOLONG : 0;
+}
+
+static void
+remove_file(const char *name)
+{
+	char path[PATH_MAX];
+
+	if (runtime_path(name, path, sizeof(path)) == 0)
+		unlink(path);
+}
+
+static bool
+file_exists(const char *name)
+{
+	char path[PATH_MAX];
+
+	return runtime_path(name, path, sizeof(path)) == 0 && access(path, F_OK) == 0;
+}
+
+/** Whether nobody has a socket open any more. */
+static bool
+socket_is_dead(const char *name)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	bool dead;
+	int fd;
+
+	if (runtime_path(name, sa.sun_path, sizeof(sa.sun_path)) < 0)
+		return false;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return false;
+	dead = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno == ECONNREFUSED;
+	close(fd);
+	return dead;
+}
+
+/** The process that a socket belongs to: `mp_socket_PID_COUNTER`. 0 if it is none of those. */
+static pid_t
+socket_pid(const char *name)
+{
+	unsigned long pid;
+	char *end;
+
+	if (strncmp(name, MP_SOCKET, sizeof(MP_SOCKET) - 1) != 0)
+		return 0;
+	pid = strtoul(name + sizeof(MP_SOCKET) - 1, &end, 10);
+	return *end == '_' && pid <= INT_MAX ? (pid_t)pid : 0;
+}
+
+/** Maps of memory segments that a secondary has for itself: `fbarray_NAME_PID_COUNTER`. */
+static bool
+is_array_of(const char *name, pid_t pid)
+{
+	char middle[32];
+	const char *at;
+
+	snprintf(middle, sizeof(middle), "_%d_", pid);
+	at = strncmp(name, "fbarray_", 8) == 0 ? strstr(name, middle) : NULL;
+	return at != NULL && strchr(at + strlen(middle), '_') == NULL;
+}
+
+static void
+remove_arrays(pid_t pid)
+{
+	DIR *d = opendir(rte_eal_get_runtime_dir());
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		if (is_array_of(e->d_name, pid))
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+}
+
+static void
+read_comm(pid_t pid, char *buf, size_t sz)
+{
+	char path[64];
+	FILE *f;
+
+	snprintf(buf, sz, "?");
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return;
+	if (fgets(buf, (int)sz, f) != NULL)
+		buf[strcspn(buf, "\n")] = '\0';
+	fclose(f);
+}
+
+/* ---- processes: vale-life ---- */
+
+static struct process *
+find_living(pid_t pid)
+{
+	struct process *p;
+
+	TAILQ_FOREACH (p, &g.processes, next)
+		if (p->s.pid == pid && p->pidfd >= 0)
+			return p;
+	return NULL;
+}
+
+/** A free slot; VALE_SECONDARIES_MAX if there is none. */
+static unsigned int
+take_slot(void)
+{
+	unsigned int slot = ~g.slots == 0 ? VALE_SECONDARIES_MAX : __builtin_ctzll(~g.slots);
+
+	if (slot < VALE_SECONDARIES_MAX)
+		g.slots |= UINT64_C(1) << slot;
+	return slot;
+}
+
+static void
+watch_process(struct process *p)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = p};
+
+	epoll_ctl(g.epoll_fd, EPOLL_CTL_ADD, p->pidfd, &ev);
+}
+
+/** Somebody made a socket. */
+static void
+appeared(const char *name)
+{
+	pid_t pid = socket_pid(name);
+	struct process *p;
+	int pidfd;
+
+	if (pid == 0)
+		return;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	/* asked after the pidfd was got: if it is alive now, the pidfd is its own, and not that of
+	 * a process that has the number again */
+	if (socket_is_dead(name) || !file_exists(name)) {
+		remove_file(name);
+		if (pidfd >= 0)
+			close(pidfd);
+		return;
+	}
+	p = pidfd < 0 ? NULL : calloc(1, sizeof(*p));
+	if (p == NULL) {
+		VALE_LOG(WARNING, "secondary process %d cannot be watched: %s", pid,
+			strerror(errno));
+		if (pidfd >= 0)
+			close(pidfd);
+		return;
+	}
+	p->s.pid = pid;
+	p->pidfd = pidfd;
+	p->since_ms = now_ms();
+	snprintf(p->socket, sizeof(p->socket), "%s", name);
+	read_comm(pid, p->s.comm, sizeof(p->s.comm));
+	pthread_mutex_lock(&g.lock);
+	if (find_living(pid) != NULL) {
+		pthread_mutex_unlock(&g.lock);
+		close(pidfd);
+		free(p);
+		return;
+	}
+	p->s.slot = take_slot();
+	TAILQ_INSERT_TAIL(&g.processes, p, next);
+	pthread_mutex_unlock(&g.lock);
+	watch_process(p);
+	eventfd_write(g.news_fd, 1);
+	VALE_LOG(INFO, "secondary process %d (%s) starts", pid, p->s.comm);
+}
+
+static void
+ended(struct process *p)
+{
+	VALE_LOG(INFO, "secondary process %d (%s) has ended", p->s.pid, p->s.comm);
+	epoll_ctl(g.epoll_fd, EPOLL_CTL_DEL, p->pidfd, NULL);
+	close(p->pidfd);
+	/* first the locks: others may be waiting */
+	vale_locks_suspect(&p->s, now_ms());
+	g.checking = true;
+	if (socket_is_dead(p->socket))
+		remove_file(p->socket);
+	remove_arrays(p->s.pid);
+	pthread_mutex_lock(&g.lock);
+	p->pidfd = -1;
+	p->s.state = VALE_SECONDARY_ENDED;
+	pthread_mutex_unlock(&g.lock);
+}
+
+/** Those that were here before we looked. */
+static void
+scan_folder(void)
+{
+	DIR *d = opendir(rte_eal_get_runtime_dir());
+	struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL)
+		appeared(e->d_name);
+	closedir(d);
+}
+
+static void
+read_inotify(void)
+{
+	char buf[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)]
+		__attribute__((aligned(__alignof__(struct inotify_event))));
+	const struct inotify_event *ev;
+	ssize_t n;
+
+	while ((n = read(g.inotify_fd, buf, sizeof(buf))) > 0) {
+		for (char *at = buf; at < buf + n; at += sizeof(*ev) + ev->len) {
+			ev = (const struct inotify_event *)at;
+			if (ev->mask & IN_Q_OVERFLOW)
+				scan_folder();
+			else if (ev->len > 0)
+				appeared(ev->name);
+		}
+	}
+}
+
+static void
+count(uint64_t now, unsigned int *nb_starting, unsigned int *nb_living)
+{
+	struct process *p;
+
+	*nb_starting = *nb_living = 0;
+	pthread_mutex_lock(&g.lock);
+	TAILQ_FOREACH (p, &g.processes, next) {
+		if (p->pidfd < 0)
+			continue;
+		if (p->s.state == VALE_SECONDARY_STARTING &&
+			now - p->since_ms >= VALE_SECONDARY_START_MS)
+			p->s.state = VALE_SECONDARY_RUNNING;
+		*nb_starting += p->s.state == VALE_SECONDARY_STARTING;
+		++*nb_living;
+	}
+	pthread_mutex_unlock(&g.lock);
+}
+
+/** EAL may be waiting for answers of those who have ended. */
+static void
+bury_dead(void)
+{
+	struct process *p;
+
+	pthread_mutex_lock(&g.lock);
+	TAILQ_FOREACH (p, &g.processes, next)
+		if (p->pidfd < 0)
+			vale_mp_bury(p->socket);
+	pthread_mutex_unlock(&g.lock);
+}
+
+static void
+check_locks(void)
+{
+	bool were_checking = g.checking;
+	unsigned int nb_starting, nb_living;
+	uint64_t now = now_ms();
+
+	count(now, &nb_starting, &nb_living);
+	g.checking = vale_locks_tick(now, nb_starting, nb_living);
+	if (vale_locks_growth())
+		bury_dead();
+	if (were_checking && !g.checking)
+		eventfd_write(g.news_fd, 1); /* its memory can be taken back */
+}
+
+static bool
+stopped(void)
+{
+	bool stop;
+
+	pthread_mutex_lock(&g.lock);
+	stop = g.stop;
+	pthread_mutex_unlock(&g.lock);
+	return stop;
+}
+
+static void *
+life_main(void *arg __rte_unused)
+{
+	struct epoll_event ev[16];
+	eventfd_t woken;
+	int n;
+
+	scan_folder();
+	while (!stopped()) {
+		n = epoll_wait(g.epoll_fd, ev, RTE_DIM(ev),
+			g.checking ? VALE_LOCKS_TICK_MS : IDLE_TICK_MS);
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.ptr == &g.wake_fd)
+				eventfd_read(g.wake_fd, &woken);
+			else if (ev[i].data.ptr == &g.inotify_fd)
+				read_inotify();
+			else
+				ended(ev[i].data.ptr);
+		}
+		check_locks();
+	}
+	return NULL;
+}
+
+/* ---- control thread ---- */
+
+static struct process *
+take_ended(void)
+{
+	struct process *p;
+
+	pthread_mutex_lock(&g.lock);
+	TAILQ_FOREACH (p, &g.processes, next)
+		if (p->pidfd < 0)
+			break;
+	pthread_mutex_unlock(&g.lock);
+	return p;
+}
+
+static void
+on_news(void *arg __rte_unused, int fd)
+{
+	struct process *p;
+	eventfd_t nb;
+
+	eventfd_read(fd, &nb);
+	g.appeared();
+	while ((p = take_ended()) != NULL) {
+		g.ended(&p->s);
+		pthread_mutex_lock(&g.lock);
+		TAILQ_REMOVE(&g.processes, p, next);
+		if (p->s.slot < VALE_SECONDARIES_MAX)
+			g.slots &= ~(UINT64_C(1) << p->s.slot);
+		pthread_mutex_unlock(&g.lock);
+		free(p);
+	}
+}
+
+/* ---- any thread ---- */
+
+void
+vale_secondaries_set_attached(pid_t pid, bool attached)
+{
+	struct process *p;
+
+	pthread_mutex_lock(&g.lock);
+	p = find_living(pid);
+	if (p != NULL)
+		p->s.state = attached ? VALE_SECONDARY_ATTACHED : VALE_SECONDARY_RUNNING;
+	pthread_mutex_unlock(&g.lock);
+}
+
+unsigned int
+vale_secondaries_list(struct vale_secondary *out, unsigned int max)
+{
+	uint64_t now = now_ms();
+	struct process *p;
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&g.lock);
+	TAILQ_FOREACH (p, &g.processes, next) {
+		if (n == max)
+			break;
+		out[n] = p->s;
+		out[n++].age_ms = now - p->since_ms;
+	}
+	pthread_mutex_unlock(&g.lock);
+	return n;
+}
+
+unsigned int
+vale_secondaries_count(void)
+{
+	unsigned int nb_starting, nb_living;
+
+	count(now_ms(), &nb_starting, &nb_living);
+	return nb_living;
+}
+
+/* ---- start and end ---- */
+
+static int
+add_source(int fd, void *tag)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.ptr = tag};
+
+	return epoll_ctl(g.epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static int
+open_sources(void)
+{
+	int ret;
+
+	g.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	g.inotify_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	g.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	g.news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (g.epoll_fd < 0 || g.inotify_fd < 0 || g.wake_fd < 0 || g.news_fd < 0 ||
+		inotify_add_watch(g.inotify_fd, rte_eal_get_runtime_dir(),
+			IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
+		return -errno;
+	ret = add_source(g.inotify_fd, &g.inotify_fd);
+	return ret < 0 ? ret : add_source(g.wake_fd, &g.wake_fd);
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+int
+vale_secondaries_start(struct vale_server *server, vale_secondary_appeared_t appeared_fn,
+	vale_secondary_ended_t ended_fn)
+{
+	int ret;
+
+	g.server = server;
+	g.appeared = appeared_fn;
+	g.ended = ended_fn;
+	g.stop = false;
+	ret = open_sources();
+	if (ret == 0)
+		ret = vale_server_watch(server, g.news_fd, on_news, NULL);
+	if (ret == 0) {
+		vale_locks_init();
+		ret = rte_ctrl_thread_create(&g.thread, "vale-life", NULL, life_main, NULL);
+		ret = -abs(ret);
+		g.running = ret == 0;
+	}
+	if (ret == 0)
+		return 0;
+	VALE_LOG(ERR, "cannot watch the folder %s for secondary processes: %s",
+		rte_eal_get_runtime_dir(), strerror(-ret));
+	vale_secondaries_stop();
+	return ret;
+}
+
+void
+vale_secondaries_stop(void)
+{
+	struct process *p;
+
+	if (g.running) {
+		pthread_mutex_lock(&g.lock);
+		g.stop = true;
+		pthread_mutex_unlock(&g.lock);
+		eventfd_write(g.wake_fd, 1);
+		pthread_join(g.thread, NULL);
+		g.running = false;
+	}
+	while ((p = TAILQ_FIRST(&g.processes)) != NULL) {
+		TAILQ_REMOVE(&g.processes, p, next);
+		close_fd(&p->pidfd);
+		free(p);
+	}
+	g.slots = 0;
+	if (g.news_fd >= 0)
+		vale_server_unwatch(g.server, g.news_fd);
+	close_fd(&g.epoll_fd);
+	close_fd(&g.inotify_fd);
+	close_fd(&g.wake_fd);
+	close_fd(&g.news_fd);
+}

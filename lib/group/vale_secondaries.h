@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VALE_SECONDARIES_H
+#define VALE_SECONDARIES_H
+
+/**
+ * @file
+ * The secondary processes of the group, from their first moment to their last.
+ *
+ * A secondary makes the socket `mp_socket_PID_*` in the runtime folder before it sets up memory,
+ * so the folder is watched (inotify), and then each process (pidfd). This runs in a thread of its
+ * own, `vale-life`, which takes no lock of EAL's: it must see a process end while all
+ * others wait for a lock that process held. The same thread lets go of such locks (vale_locks.h)
+ * and removes what dead processes leave in the runtime folder, where EAL would go on talking to
+ * them.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "vale_control_server.h"
+
+enum vale_secondary_state {
+	VALE_SECONDARY_STARTING = 0, /**< EAL's start, for VALE_SECONDARY_START_MS at most */
+	VALE_SECONDARY_RUNNING = 1,
+	VALE_SECONDARY_ATTACHED = 2, /**< has ports */
+	VALE_SECONDARY_ENDED = 3,    /**< gone, its memory not yet taken back */
+};
+
+/** How long a process that does not attach counts as starting. */
+#define VALE_SECONDARY_START_MS 2000
+/** Processes that can be told apart; what further ones own is not found again. */
+#define VALE_SECONDARIES_MAX 64
+
+/** One process. */
+struct vale_secondary {
+	pid_t pid;
+	unsigned int slot; /**< 0 .. VALE_SECONDARIES_MAX - 1, its own while it is known */
+	char comm[16];
+	enum vale_secondary_state state;
+	uint64_t age_ms; /**< since it was first seen */
+};
+
+/** Told on the control thread that a process has ended and that no lock waits for it. */
+typedef void (*vale_secondary_ended_t)(const struct vale_secondary *s);
+
+/** Told on the control thread, a moment after it, that a process has appeared. */
+typedef void (*vale_secondary_appeared_t)(void);
+
+/**
+ * Start to watch. After EAL, with vale_eal_memory_find() done; before the server starts.
+ *
+ * @return
+ *   0 or -errno.
+ */
+int vale_secondaries_start(struct vale_server *server, vale_secondary_appeared_t appeared,
+	vale_secondary_ended_t ended);
+
+/** End it. The control thread has been stopped. Idempotent. */
+void vale_secondaries_stop(void);
+
+/** A process has got its first port, or lost its last. Any thread. */
+void vale_secondaries_set_attached(pid_t pid, bool attached);
+
+/** Those that live or have ended and are not yet taken back. Returns how many. Any thread. */
+unsigned int vale_secondaries_list(struct vale_secondary *out, unsigned int max);
+
+/** How many live. Any thread. */
+unsigned int vale_secondaries_count(void);
+
+#endif /* VALE_SECONDARIES_H */

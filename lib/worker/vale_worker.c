@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_errno.h>
+#include <rte_malloc.h>
+#include <rte_pause.h>
+
+#include "forward.h"
+#include "vale_log.h"
+#include "vale_worker.h"
+
+/* How long a worker looks at empty queues before it sleeps, in microseconds. Waking costs a client
+ * a system call of about one microsecond and the worker some ten; at more than some tens
+ * of thousands of frames a second nobody should pay that. */
+#define IDLE_SPIN_US 50
+
+/* Rounds with traffic between two readings of the clock that FDB entries are stamped with. */
+#define NOW_ROUNDS 256
+
+/* How the control thread waits for workers: so many looks, then sleeps of so many microseconds. */
+#define SYNC_SPINS 1000
+#define SYNC_SLEEP_US 20
+
+/* What epoll tells us of a descriptor: its number, and whether it is watched edge-triggered. */
+#define WATCH_EDGE (UINT64_C(1) << 32)
+
+struct vale_worker {
+	/* control thread writes, worker reads */
+	_Atomic(struct vale_plan *) plan __rte_cache_aligned;
+	int epoll_fd;
+	int wake_fd;
+	/* worker only */
+	uint64_t idle_since __rte_cache_aligned; /* TSC, 0 = busy */
+	uint32_t now_s;
+	uint32_t now_rounds;
+	struct vale_forward fwd;
+};
+
+uint32_t
+vale_now_s(void)
+{
+	return (uint32_t)(rte_get_tsc_cycles() / rte_get_tsc_hz());
+}
+
+static struct vale_plan *
+plan_alloc(unsigned int nb)
+{
+	struct vale_plan *p = calloc(1, sizeof(*p) + nb * sizeof(p->rxq[0]));
+
+	if (p != NULL)
+		p->nb_rxq = nb;
+	return p;
+}
+
+static int
+worker_watch(struct vale_worker *w, int fd, bool edge)
+{
+	struct epoll_event ev = {.events = EPOLLIN | (edge ? (uint32_t)EPOLLET : 0)};
+
+	ev.data.u64 = (uint32_t)fd | (edge ? WATCH_EDGE : 0);
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+static void
+worker_free(struct vale_worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	free(atomic_load(&w->plan));
+	rte_free(w);
+}
+
+static struct vale_worker *
+worker_create(unsigned int idx)
+{
+	struct vale_worker *w = rte_zmalloc("vale_worker", sizeof(*w), RTE_CACHE_LINE_SIZE);
+
+	if (w == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	vale_forward_init(&w->fwd, idx);
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	atomic_init(&w->plan, plan_alloc(0));
+	if (w->wake_fd < 0 || w->epoll_fd < 0 || atomic_load(&w->plan) == NULL ||
+		worker_watch(w, w->wake_fd, true) < 0) {
+		rte_errno = errno;
+		worker_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+struct vale_workers *
+vale_workers_create(unsigned int nb)
+{
+	struct vale_workers *ws;
+
+	if (nb < 1 || nb > VALE_WORKERS_MAX) {
+		rte_errno = EINVAL;
+		return NULL;
+	}
+	ws = rte_zmalloc("vale_workers", sizeof(*ws), RTE_CACHE_LINE_SIZE);
+	if (ws == NULL) {
+		rte_errno = ENOMEM;
+		return NULL;
+	}
+	atomic_init(&ws->tun.batch, VALE_BATCH_MAX);
+	atomic_init(&ws->tun.ageing_s, 300);
+	atomic_init(&ws->tun.ethdev_poll_us, 100);
+	ws->qsbr = rte_zmalloc("vale_qsbr", rte_rcu_qsbr_get_memsize(nb), RTE_CACHE_LINE_SIZE);
+	if (ws->qsbr == NULL || rte_rcu_qsbr_init(ws->qsbr, nb) != 0) {
+		rte_errno = ENOMEM;
+		goto fail;
+	}
+	for (; ws->nb < nb; ws->nb++) {
+		ws->w[ws->nb] = worker_create(ws->nb);
+		if (ws->w[ws->nb] == NULL)
+			goto fail;
+	}
+	return ws;
+
+fail:
+	vale_workers_free(ws);
+	return NULL;
+}
+
+void
+vale_workers_free(struct vale_workers *ws)
+{
+	if (ws == NULL)
+		return;
+	for (unsigned int i = 0; i < ws->nb; i++)
+		worker_free(ws->w[i]);
+	rte_free(ws->qsbr);
+	rte_free(ws);
+}
+
+static unsigned int
+poll_plan(struct vale_workers *ws, struct vale_worker *w, const struct vale_plan *plan)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < plan->nb_rxq; i++)
+		n += vale_forward_queue(&w->fwd, plan->rxq[i], &ws->tun, w->now_s);
+	return n;
+}
+
+static const struct vale_plan *
+current_plan(struct vale_worker *w)
+{
+	/* acquire: the plan was built before it was published */
+	return atomic_load_explicit(&w->plan, memory_order_acquire);
+}
+
+unsigned int
+vale_worker_poll(struct vale_workers *ws, unsigned int idx)
+{
+	struct vale_worker *w = ws->w[idx];
+
+	w->now_s = vale_now_s();
+	return poll_plan(ws, w, current_plan(w));
+}
+
+/* Ask every queue to wake us. Returns false if one has frames already; *timer is set if one cannot
+ * wake us. */
+static bool
+arm_all(const struct vale_plan *plan, bool *timer)
+{
+	*timer = false;
+	for (unsigned int i = 0; i < plan->nb_rxq; i++) {
+		struct vale_rxq *q = plan->rxq[i];
+
+		if (q->wait_fd < 0)
+			*timer = true;
+		if (q->ep->ops->rx_arm != NULL && q->ep->ops->rx_arm(q))
+			return false;
+	}
+	return true;
+}
+
+/* A descriptor that is in error for good (its interface was deleted) would keep us awake: from
+ * now on it wakes us only when something changes. */
+static void
+quieten_broken(struct vale_worker *w, const struct epoll_event *ev, int n)
+{
+	for (int i = 0; i < n; i++) {
+		struct epoll_event edge = {.events = EPOLLIN | EPOLLET};
+		int fd = (int)(ev[i].data.u64 & UINT32_MAX);
+
+		edge.data.u64 = ev[i].data.u64 | WATCH_EDGE;
+		if ((ev[i].events & (EPOLLERR | EPOLLHUP)) && !(ev[i].events & EPOLLIN) &&
+			!(ev[i].data.u64 & WATCH_EDGE))
+			epoll_ctl(w->epoll_fd, EPOLL_CTL_MOD, fd, &edge);
+	}
+}
+
+/* Sleep until a queue, the control thread or the poll timer wakes us. */
+static void
+worker_sleep(struct vale_workers *ws, struct vale_worker *w, unsigned int idx)
+{
+	struct epoll_event ev[16];
+	struct timespec ts;
+	bool timer;
+	uint32_t us;
+	int n;
+
+	if (ws->before_sleep != NULL)
+		ws->before_sleep(ws->before_sleep_arg);
+	if (!arm_all(current_plan(w), &timer))
+		return;
+	us = atomic_load_explicit(&ws->tun.ethdev_poll_us, memory_order_relaxed);
+	ts = (struct timespec){.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
+	/* offline: nobody waits for a quiescent state of ours, and we hold no plan over the sleep
+	 */
+	rte_rcu_qsbr_thread_offline(ws->qsbr, idx);
+	n = epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), timer ? &ts : NULL, NULL);
+	quieten_broken(w, ev, n);
+	rte_rcu_qsbr_thread_online(ws->qsbr, idx);
+	w->now_s = vale_now_s();
+}
+
+/* Nothing came: has it been so for long enough? */
+static bool
+idle_for_long(struct vale_workers *ws, struct vale_worker *w)
+{
+	uint64_t now = rte_get_tsc_cycles();
+
+	if (atomic_load_explicit(&ws->tun.idle_poll, memory_order_relaxed))
+		return false;
+	if (w->idle_since == 0)
+		w->idle_since = now;
+	return now - w->idle_since > rte_get_tsc_hz() / US_PER_S * IDLE_SPIN_US;
+}
+
+int
+vale_worker_run(struct vale_workers *ws, unsigned int idx)
+{
+	struct vale_worker *w = ws->w[idx];
+
+	rte_rcu_qsbr_thread_register(ws->qsbr, idx);
+	rte_rcu_qsbr_thread_online(ws->qsbr, idx);
+	w->now_s = vale_now_s();
+	while (!atomic_load_explicit(&ws->stop, memory_order_relaxed)) {
+		if (poll_plan(ws, w, current_plan(w)) > 0) {
+			w->idle_since = 0;
+		} else {
+			if (idle_for_long(ws, w)) {
+				rte_rcu_qsbr_quiescent(ws->qsbr, idx);
+				/* one sleep, then a round of all queues; more sleep only if that
+				 * finds nothing */
+				worker_sleep(ws, w, idx);
+			}
+			rte_pause();
+		}
+		if (++w->now_rounds % NOW_ROUNDS == 0)
+			w->now_s = vale_now_s();
+		rte_rcu_qsbr_quiescent(ws->qsbr, idx);
+	}
+	rte_rcu_qsbr_thread_offline(ws->qsbr, idx);
+	rte_rcu_qsbr_thread_unregister(ws->qsbr, idx);
+	return 0;
+}
+
+void
+vale_worker_wake(struct vale_workers *ws, unsigned int idx)
+{
+	uint64_t one = 1;
+
+	/* cannot fail but by overflow of a counter that then is readable anyway */
+	if (write(ws->w[idx]->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void
+vale_workers_stop(struct vale_workers *ws)
+{
+	atomic_store(&ws->stop, true);
+	for (unsigned int i = 0; i < ws->nb; i++)
+		vale_worker_wake(ws, i);
+}
+
+void
+vale_workers_synchronize(struct vale_workers *ws)
+{
+	uint64_t token = rte_rcu_qsbr_start(ws->qsbr);
+
+	/* A worker passes within microseconds, unless it is not on its CPU: perhaps because we are.
+	 */
+	for (unsigned int i = 0; rte_rcu_qsbr_check(ws->qsbr, token, false) == 0; i++) {
+		if (i < SYNC_SPINS)
+			rte_pause();
+		else
+			usleep(SYNC_SLEEP_US);
+	}
+}
+
+/* Publish a plan, wait until nobody reads the old one, free it. */
+static void
+plan_swap(struct vale_workers *ws, unsigned int idx, struct vale_plan *plan)
+{
+	struct vale_plan *old;
+
+	/* acq_rel: what is in the new plan is visible to who reads its pointer */
+	old = atomic_exchange_explicit(&ws->w[idx]->plan, plan, memory_order_acq_rel);
+	vale_worker_wake(ws, idx);
+	vale_workers_synchronize(ws);
+	free(old);
+}
+
+static unsigned int
+least_loaded(const struct vale_workers *ws)
+{
+	unsigned int best = 0;
+
+	for (unsigned int i = 1; i < ws->nb; i++) {
+		if (atomic_load(&ws->w[i]->plan)->nb_rxq < atomic_load(&ws->w[best]->plan)->nb_rxq)
+			best = i;
+	}
+	return best;
+}
+
+int
+vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q)
+{
+	unsigned int idx = least_loaded(ws);
+	struct vale_plan *old = atomic_load(&ws->w[idx]->plan);
+	struct vale_plan *plan = plan_alloc(old->nb_rxq + 1);
+	int ret;
+
+	if (plan == NULL)
+		return -ENOMEM;
+	if (q->wait_fd >= 0) {
+		ret = worker_watch(ws->w[idx], q->wait_fd, q->wait_edge);
+		if (ret < 0) {
+			free(plan);
+			return ret;
+		}
+	}
+	memcpy(plan->rxq, old->rxq, old->nb_rxq * sizeof(old->rxq[0]));
+	plan->rxq[old->nb_rxq] = q;
+	q->worker = idx;
+	plan_swap(ws, idx, plan);
+	return 0;
+}
+
+void
+vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q)
+{
+	struct vale_worker *w = ws->w[q->worker];
+	struct vale_plan *old = atomic_load(&w->plan);
+	struct vale_plan *plan;
+	unsigned int n = 0;
+
+	/* without memory there is no way back: wait for it rather than let a worker poll a dead
+	 * queue */
+	while ((plan = plan_alloc(old->nb_rxq)) == NULL) {
+		VALE_LOG(ERR, "no memory to take a queue from a worker; trying again");
+		usleep(100000);
+	}
+	for (unsigned int i = 0; i < old->nb_rxq; i++) {
+		plan->rxq[n] = old->rxq[i];
+		n += old->rxq[i] != q;
+	}
+	plan->nb_rxq = n;
+	if (q->wait_fd >= 0)
+		epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, q->wait_fd, NULL);
+	plan_swap(ws, q->worker, plan);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VALE_WORKER_H
+#define VALE_WORKER_H
+
+/**
+ * @file
+ * Workers: the lcores that forward. Each polls the receive queues of its plan, and sleeps when
+ * there is nothing.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdatomic.h>
+
+#include <rte_rcu_qsbr.h>
+
+#include "vale_port.h"
+
+/** Most workers. */
+#define VALE_WORKERS_MAX 64
+
+/** The receive queues of one worker. Immutable; replaced as a whole by the control thread. */
+struct vale_plan {
+	uint16_t nb_rxq;
+	struct vale_rxq *rxq[];
+};
+
+/** What workers read of the configuration; the control thread writes, relaxed. */
+struct vale_tunables {
+	_Atomic uint32_t batch;	   /**< frames, 1 .. VALE_BATCH_MAX */
+	_Atomic uint32_t ageing_s; /**< seconds, 0 = never */
+	_Atomic uint32_t
+		ethdev_poll_us; /**< microseconds between polls of drivers that cannot wake us */
+	_Atomic bool idle_poll; /**< never sleep */
+};
+
+/** All workers and what they share. One per process. */
+struct vale_workers {
+	struct rte_rcu_qsbr *qsbr;
+	unsigned int nb;
+	struct vale_worker *w[VALE_WORKERS_MAX];
+	struct vale_tunables tun;
+	_Atomic bool stop;
+	void (*before_sleep)(void *arg); /**< called by a worker that is about to sleep; set before
+					    they run; may be NULL */
+	void *before_sleep_arg;
+};
+
+/**
+ * Allocate workers that do not run yet.
+ *
+ * @param nb
+ *   1 .. VALE_WORKERS_MAX.
+ * @return
+ *   NULL with rte_errno ENOMEM, EINVAL or the errno of what the kernel refused.
+ */
+struct vale_workers *vale_workers_create(unsigned int nb);
+
+/** Free them. None may run. NULL is allowed. */
+void vale_workers_free(struct vale_workers *ws);
+
+/**
+ * The loop of worker @p idx; returns after vale_workers_stop(). Call it on the lcore.
+ *
+ * @return 0
+ */
+int vale_worker_run(struct vale_workers *ws, unsigned int idx);
+
+/**
+ * One round of worker @p idx without the loop: poll each queue once. For tests and for callers
+ * that have a loop of their own.
+ *
+ * @return number of frames received.
+ */
+unsigned int vale_worker_poll(struct vale_workers *ws, unsigned int idx);
+
+/** Ask all workers to return and wake them. Any thread. */
+void vale_workers_stop(struct vale_workers *ws);
+
+/** Wake a worker that sleeps, so that it looks at what changed. Any thread. */
+void vale_worker_wake(struct vale_workers *ws, unsigned int idx);
+
+/**
+ * Give a worker a receive queue. The worker with the fewest queues is chosen. Control thread;
+ * blocks until workers have passed a quiescent state.
+ *
+ * @return 0 or -ENOMEM, or the negative errno of epoll_ctl.
+ */
+int vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q);
+
+/** Take it away again. No worker touches it after return. Control thread; blocks likewise. */
+void vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q);
+
+/** Wait until every worker has passed a quiescent state. Control thread. */
+void vale_workers_synchronize(struct vale_workers *ws);
+
+/** Seconds of the clock that FDB entries are stamped with. */
+uint32_t vale_now_s(void);
+
+#endif /* VALE_WORKER_H */

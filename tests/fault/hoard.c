@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * A client that receives and never frees: it keeps all that comes on its first port, and says every
+ * 100 ms how many mbufs it has. Ends with its standard input.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_eal.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#define HELD_MAX 262144
+#define BURST 32
+
+static struct rte_mbuf *held[HELD_MAX];
+static unsigned int nb_held;
+
+static void
+receive(uint16_t port_id)
+{
+	uint16_t n;
+
+	do {
+		n = nb_held + BURST > HELD_MAX
+			    ? 0
+			    : rte_eth_rx_burst(port_id, 0, &held[nb_held], BURST);
+		nb_held += n;
+	} while (n > 0);
+}
+
+static bool
+input_ended(void)
+{
+	struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
+	char c;
+
+	return poll(&pfd, 1, 0) > 0 && read(STDIN_FILENO, &c, 1) == 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t told = 0;
+	uint16_t port_id;
+
+	if (rte_eal_init(argc, argv) < 0)
+		return 1;
+	port_id = (uint16_t)rte_eth_find_next(0);
+	if (port_id == RTE_MAX_ETHPORTS)
+		return 1;
+	while (!input_ended()) {
+		receive(port_id);
+		if (rte_get_timer_cycles() - told > rte_get_timer_hz() / 10) {
+			printf("held %u\n", nb_held);
+			fflush(stdout);
+			told = rte_get_timer_cycles();
+		}
+		usleep(50);
+	}
+	rte_pktmbuf_free_bulk(held, nb_held);
+	rte_eal_cleanup();
+	return 0;
+}

@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Objective: a client that lives and hoards mbufs gets its quota and starves nobody.
+#
+# Steps, each with frames from a to b all the time, of which none may be lost:
+#  1. A client takes what it can get and keeps it. It gets no more than its quota; what it cannot send for want of mbufs it
+#     counts itself.
+#  2. With VALE_TEST_RECEIVED=1: a client receives and frees nothing. It gets no more than its quota, the rest is counted
+#     as no_mbuf or dst_full. Left out otherwise: what a client receives is not limited yet.
+#  3. A client never reads. Its ring fills, the rest is counted as dst_full.
+#  4. They die, and every mbuf is back.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/multiproc/peer.sh
+. "$(dirname "$0")/../multiproc/peer.sh"
+
+QUOTA=2048
+FRAMES=4000
+HOARDER=
+
+# exchange TEXT COMMAND...: frames from a to b while COMMAND runs, none is lost.
+exchange() {
+	local text=$1
+
+	shift
+	peer_say b rx valea:b 700 first=8000
+	peer_say a tx valea:a 0 $FRAMES $B $A 100 burst=8 gap=1500
+	"$@"
+	peer_wait a
+	peer_wait b
+	got_all $FRAMES "$text: the others lost nothing"
+}
+
+drops() {
+	echo $(($(port "$1" drops.no_mbuf) + $(port "$1" drops.dst_full)))
+}
+
+# hold: as many as it can get
+hold() {
+	peer h hold 16384
+	[ "$(value got)" -le $QUOTA ] || die "a client holds $(value got) mbufs, its quota is $QUOTA"
+	[ "$(value got)" -ge $((QUOTA / 4)) ] || die "a client gets $(value got) mbufs of $QUOTA"
+	ok "a client that takes what it can get has $(value got) mbufs, of a quota of $QUOTA"
+}
+
+hoarder_start() {
+	next_lcore
+	exec {HOARDER_FD}<> <(:)
+	"$VALE_BUILD/tests/fault/vale-hoard" --proc-type secondary --file-prefix "$PREFIX" --no-pci --lcores "$LCORES" \
+		-d "$PMD" --vdev=net_vale_hoard,port=valea:r <&"$HOARDER_FD" >"$WORK/hoard.out" 2>"$WORK/hoard.err" &
+	HOARDER=$!
+	retry 20 grep -q held "$WORK/hoard.out" || die "vale-hoard does not start: $(cat "$WORK/hoard.err")"
+}
+
+# feed PORT MAC TEXT: more than anybody may have; what does not arrive is counted.
+feed() {
+	local before rx
+
+	before=$(drops "$1")
+	peer s tx valea:s 0 8192 "$2" "$D" 60 gap=500
+	sleep 0.3
+	[ "$(drops "$1")" -gt "$before" ] || die "$3: nothing is counted as dropped: $(ctl show "$1")"
+	ok "$3: $(($(drops "$1") - before)) of 8192 frames are counted as dropped"
+}
+
+held() {
+	local got
+
+	feed valea:r "$R" "never frees"
+	got=$(tail -n 1 "$WORK/hoard.out")
+	[ "${got#held }" -le $QUOTA ] || die "a client that frees nothing has ${got#held } mbufs of others, its quota is $QUOTA"
+	ok "a client that frees nothing has ${got#held } mbufs, of a quota of $QUOTA"
+}
+
+unread() {
+	feed valea:u "$U" "never reads"
+}
+
+R=02:00:00:00:00:77
+U=02:00:00:00:00:88
+switch_start -- --mbufs 16384 --ring-size 1024
+free=$(mbufs_free)
+ctl set quota $QUOTA
+expect_eq $QUOTA "$(ctl -j get quota | json 'd["quota"]')" "the quota is $QUOTA"
+for name in a b s h u; do
+	peer_start $name valea:$name
+done
+hoarder_start
+for entry in "$B valea:b" "$R valea:r" "$U valea:u"; do
+	# shellcheck disable=SC2086
+	ctl fdb valea add $entry
+done
+
+exchange "a client takes all it gets" hold
+if [ "${VALE_TEST_RECEIVED:-0}" = 1 ]; then
+	exchange "a client frees nothing" held
+fi
+exchange "a client reads nothing" unread
+client_kill h
+client_kill u
+kill -KILL "$HOARDER"
+wait "$HOARDER" 2>/dev/null || true
+for name in a b s; do
+	client_stop $name
+done
+mbufs_settle "$free" "they are gone"
