@@ -302,6 +302,10 @@ free_pool(struct rte_mempool *mp)
 			hdr->free_cb = chunk_zone(hdr) != NULL ? free_chunk_zone : NULL;
 	}
 	VALE_LOG(INFO, "pool %s is freed: who made it has ended", mp->name);
+	/* it would take out object by object, and wait for ever in a ring or stack that its owner was
+	 * changing when it died */
+	STAILQ_INIT(&mp->elt_list);
+	mp->populated_size = 0;
 	rte_mempool_free(mp);
 	return true;
 }
