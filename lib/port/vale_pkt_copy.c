@@ -51,21 +51,14 @@ chain_append(struct chain *c, const uint8_t *src, uint32_t len)
 	return 0;
 }
 
-static int
-chain_append_mbufs(struct chain *c, const struct rte_mbuf *m)
-{
-	int ret = 0;
-
-	for (; m != NULL && ret == 0; m = m->next)
-		ret = chain_append(c, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
-	return ret;
-}
-
 struct rte_mbuf *
 vale_pkt_to_mbuf(const struct vale_pkt *pkt, struct rte_mempool *pool)
 {
+	struct vale_pieces pieces = vale_pieces_of(pkt);
 	struct chain c = {.pool = pool};
-	int ret;
+	const uint8_t *data;
+	uint32_t n;
+	int ret = 0;
 
 	if (chain_grow(&c) < 0)
 		return NULL;
@@ -76,10 +69,8 @@ vale_pkt_to_mbuf(const struct vale_pkt *pkt, struct rte_mempool *pool)
 		c.head->pkt_len = pkt->len;
 		return c.head;
 	}
-	if (pkt->flags & VALE_PKT_MBUF)
-		ret = chain_append_mbufs(&c, pkt->mbuf);
-	else
-		ret = chain_append(&c, pkt->data, pkt->len);
+	while (ret == 0 && (n = vale_pieces_next(&pieces, &data)) > 0)
+		ret = chain_append(&c, data, n);
 	if (likely(ret == 0))
 		return c.head;
 	rte_pktmbuf_free(c.head);
@@ -89,15 +80,13 @@ vale_pkt_to_mbuf(const struct vale_pkt *pkt, struct rte_mempool *pool)
 void
 vale_pkt_to_flat(const struct vale_pkt *pkt, void *dst)
 {
-	const struct rte_mbuf *m;
+	struct vale_pieces pieces = vale_pieces_of(pkt);
+	const uint8_t *data;
 	uint8_t *p = dst;
+	uint32_t n;
 
-	if (!(pkt->flags & VALE_PKT_MBUF)) {
-		rte_memcpy(p, pkt->data, pkt->len);
-		return;
-	}
-	for (m = pkt->mbuf; m != NULL; m = m->next) {
-		rte_memcpy(p, rte_pktmbuf_mtod(m, const void *), m->data_len);
-		p += m->data_len;
+	while ((n = vale_pieces_next(&pieces, &data)) > 0) {
+		rte_memcpy(p, data, n);
+		p += n;
 	}
 }

@@ -17,7 +17,7 @@
  * by one of them).
  *
  * @param pkt
- *   Frame, in mbufs or in one piece. Unchanged.
+ *   Frame, wherever it lies. Unchanged.
  * @param pool
  *   Pool of the copy, with room for data behind the headroom.
  * @return
@@ -31,10 +31,65 @@ struct rte_mbuf *vale_pkt_to_mbuf(const struct vale_pkt *pkt, struct rte_mempool
  * Copy the bytes of a frame to one place.
  *
  * @param dst
- *   Receives pkt->len bytes.
+ *   Receives pkt->len bytes; fewer where a chain of mbufs is shorter than its length says.
  *
  * Thread-safe; does not block.
  */
 void vale_pkt_to_flat(const struct vale_pkt *pkt, void *dst);
+
+/** A walk over the pieces of a frame, whatever it lies in. */
+struct vale_pieces {
+	const struct vale_pkt *pkt;
+	const struct rte_mbuf *mbuf;
+	const struct vale_seg *seg;
+	uint32_t left; /**< bytes that are still to come */
+};
+
+/** Begin a walk. The frame stays unchanged and lent as long as it lasts. */
+static inline struct vale_pieces
+vale_pieces_of(const struct vale_pkt *pkt)
+{
+	struct vale_pieces w = {.pkt = pkt, .left = pkt->len};
+
+	if (pkt->flags & VALE_PKT_MBUF)
+		w.mbuf = pkt->mbuf;
+	else if (pkt->flags & VALE_PKT_SEGS)
+		w.seg = pkt->segs;
+	return w;
+}
+
+/**
+ * The next piece that is not empty.
+ *
+ * @param data
+ *   Receives its first byte.
+ * @return
+ *   Its bytes; 0 at the end, which comes early where a chain of mbufs is shorter than its length
+ *   says.
+ */
+static inline uint32_t
+vale_pieces_next(struct vale_pieces *w, const uint8_t **data)
+{
+	uint32_t n = 0;
+
+	while (n == 0 && w->left > 0) {
+		if (w->mbuf != NULL) {
+			*data = rte_pktmbuf_mtod(w->mbuf, const uint8_t *);
+			n = RTE_MIN((uint32_t)w->mbuf->data_len, w->left);
+			w->mbuf = w->mbuf->next;
+			if (w->mbuf == NULL)
+				w->left = n;
+		} else if (w->seg != NULL) {
+			*data = w->seg->data;
+			n = RTE_MIN(w->seg->len, w->left);
+			w->seg++;
+		} else {
+			*data = w->pkt->data;
+			n = w->left;
+		}
+		w->left -= n;
+	}
+	return n;
+}
 
 #endif /* VALE_PKT_COPY_H */

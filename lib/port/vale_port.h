@@ -46,7 +46,8 @@ struct vale_switch;
 struct vale_endpoint;
 struct vale_worker;
 
-/** Frame is in an mbuf chain (vale_pkt.mbuf), otherwise in one piece at vale_pkt.data. */
+/** Frame is in an mbuf chain (vale_pkt.mbuf); without this and VALE_PKT_SEGS in one piece at
+ * vale_pkt.data. */
 #define VALE_PKT_MBUF 0x0001
 /** Others receive this frame too: copy it, do not take its mbuf. Set by the core. */
 #define VALE_PKT_SHARED 0x0002
@@ -54,12 +55,24 @@ struct vale_worker;
 #define VALE_PKT_TAKEN 0x0004
 /** The sender's address is not to be learned. */
 #define VALE_PKT_NO_LEARN 0x0008
+/** Frame is in several pieces of memory (vale_pkt.segs), the first of which is vale_pkt.data. Not
+ * with VALE_PKT_MBUF. */
+#define VALE_PKT_SEGS 0x0010
+
+/** A piece of a frame. */
+struct vale_seg {
+	const uint8_t *data;
+	uint32_t len;
+};
 
 /** A received frame, lent by its endpoint for the length of a batch. */
 struct vale_pkt {
-	const uint8_t *data;   /**< first byte of the first segment */
-	struct rte_mbuf *mbuf; /**< with VALE_PKT_MBUF, else NULL */
-	uint32_t len;	       /**< bytes in all segments */
+	const uint8_t *data; /**< first byte of the first segment */
+	union {
+		struct rte_mbuf *mbuf;	     /**< with VALE_PKT_MBUF */
+		const struct vale_seg *segs; /**< with VALE_PKT_SEGS: as many as make up len */
+	};
+	uint32_t len;	  /**< bytes in all segments */
 	uint16_t seg_len; /**< bytes in the first segment, readable at data; 14 at least where len
 			     is */
 	uint16_t flags;	  /**< VALE_PKT_* */
