@@ -44,6 +44,8 @@ enum vale_ctl_type {
 	VALE_CTL_WAIT = 15,	/* replied when the port has a client */
 	VALE_CTL_DETACHED = 16, /* net_vale: answers NOTIFY, will not touch the port again */
 	VALE_CTL_OWN_POOL = 17, /* net_vale: this process made a mempool, or freed it; no reply */
+	VALE_CTL_NM_CTRL = 18,	/* a netmap program's NIOCCTRL */
+	VALE_CTL_NM_STATE = 19, /* what this descriptor is bound to; with the region's memfd */
 };
 
 /** First on every message, both ways. */
@@ -130,6 +132,72 @@ struct vale_ctl_own_pool {
 	uint8_t reserved[7];
 };
 static_assert(sizeof(struct vale_ctl_own_pool) == 64, "layout");
+
+/**
+ * Netmap programs: a descriptor for /dev/netmap is a connection, which several processes may hold
+ * (fork, exec, SCM_RIGHTS). So that replies do not cross, each request carries one end of a fresh
+ * socketpair (SOCK_SEQPACKET) as its only descriptor, and its reply comes there. On the connection
+ * itself the program sends doorbells, and the switch tokens: messages of one byte
+ * (vale_netmap_shm.h). The connection is bound to a port by NETMAP_REQ_REGISTER, for its life.
+ */
+#define VALE_CTL_NM_BODY_SZ 128 /* of any request of netmap's; layouts as in net/netmap.h */
+#define VALE_CTL_NM_OPTS_MAX 8
+#define VALE_CTL_NM_OPT_SZ 64
+
+/** One option of a request, without its pointer to the next. */
+struct vale_ctl_nm_opt {
+	uint32_t reqtype;		  /* NETMAP_REQ_OPT_* */
+	uint32_t status;		  /* reply: nro_status */
+	uint64_t size;			  /* nro_size */
+	uint8_t body[VALE_CTL_NM_OPT_SZ]; /* what follows struct nmreq_option; as much as fits */
+};
+static_assert(sizeof(struct vale_ctl_nm_opt) == 80, "layout");
+
+/** (c) NM_CTRL: struct nmreq_header taken apart. Legacy requests are translated by the preload. */
+struct vale_ctl_nm_req {
+	struct vale_ctl_hdr hdr;
+	uint16_t version; /* nr_version */
+	uint16_t reqtype; /* nr_reqtype */
+	uint32_t nb_opts;
+	char name[64]; /* nr_name; may lack a NUL, which netmap has an answer for */
+	uint8_t body[VALE_CTL_NM_BODY_SZ];
+	struct vale_ctl_nm_opt opts[VALE_CTL_NM_OPTS_MAX];
+};
+static_assert(sizeof(struct vale_ctl_nm_req) == 856, "layout");
+
+/** (s) NM_CTRL. Body and options also come with an error; a reply of error and text alone, too. */
+struct vale_ctl_nm_reply {
+	struct vale_ctl_reply r;
+	char name[64];
+	uint8_t body[VALE_CTL_NM_BODY_SZ];
+	uint32_t nb_opts;
+	uint32_t reserved;
+	struct vale_ctl_nm_opt opts[VALE_CTL_NM_OPTS_MAX];
+};
+static_assert(sizeof(struct vale_ctl_nm_reply) == 1120, "layout");
+
+/** (c) NM_STATE: just the header. */
+
+/**
+ * (s) NM_STATE: what NETMAP_REQ_REGISTER bound this connection to. ENXIO if nothing. With the
+ * region's memfd as descriptor.
+ */
+struct vale_ctl_nm_state_reply {
+	struct vale_ctl_reply r;
+	char name[64];
+	uint64_t if_off; /* nr_offset: its netmap_if */
+	uint64_t size;	 /* of the region */
+	uint64_t flags;	 /* nr_flags */
+	uint32_t mode;	 /* nr_mode */
+	uint32_t ringid; /* nr_ringid, with its NETMAP_* bits */
+	uint32_t mem_id;
+	uint32_t bind;		    /* index of its struct vale_nm_bind */
+	uint16_t tx_first, tx_last; /* rings bound: [first, last) */
+	uint16_t rx_first, rx_last;
+	uint32_t hdr_len;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct vale_ctl_nm_state_reply) == 400, "layout");
 
 enum vale_ctl_event {
 	VALE_CTL_EVENT_DETACHED = 1, /* operator took the port, or the switch is ending */
