@@ -350,6 +350,8 @@ primary_main(int argc, char **argv)
 			o.kills = number(argv[++i]);
 		else if (strcmp(argv[i], "--every") == 0)
 			o.every = true;
+		else if (strcmp(argv[i], "--from") == 0 && i + 1 < argc)
+			o.from = number(argv[++i]);
 		else
 			fault_die("unknown argument %s", argv[i]);
 	}
@@ -373,7 +375,7 @@ main(int argc, char **argv)
 	n = rte_eal_init(argc, argv);
 	if (n < 0 || prefix == NULL || argc - n < 2 || vale_pool_register() != 0) {
 		fputs("usage: pool-fault --file-prefix PREFIX [EAL options] -- kill|step "
-		      "[--kills N] [--every] [--no-reap]\n",
+		      "[--kills N] [--every] [--from SCENARIO] [--no-reap]\n",
 			stderr);
 		return 2;
 	}

@@ -61,8 +61,9 @@ struct arena {
 /** What the command line says. */
 struct fault_options {
 	unsigned int kills;
-	bool every; /**< pool_step: each instruction of all scenarios */
-	bool reap;  /**< false: leave recovery out, to see the test fail */
+	bool every;	   /**< pool_step: each instruction of all scenarios */
+	bool reap;	   /**< false: leave recovery out, to see the test fail */
+	unsigned int from; /**< pool_step: the first scenario, 0 .. */
 };
 
 /* ---- pool_fault.c: the primary ---- */

@@ -23,9 +23,9 @@ static const struct scenario {
 	const char *name;
 	uint32_t stride;
 } scenarios[] = {
-	{"first operation of a process", 83},
+	{"first operation of a process", 163},
 	{"get and put", 1},
-	{"get and put through a cache", 13},
+	{"get and put through a cache", 17},
 	{"receive and free", 5},
 };
 
@@ -98,7 +98,7 @@ test_step(const struct fault_options *o)
 {
 	pid_t tracer = peer_start(0, "tracer");
 
-	for (uint32_t s = 0; s < RTE_DIM(scenarios); s++)
+	for (uint32_t s = o->from; s < RTE_DIM(scenarios); s++)
 		step_through(o, s);
 	atomic_store(&arena->peer[0].stop, 1);
 	if (peer_wait(tracer) != 0)
