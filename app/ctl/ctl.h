@@ -91,6 +91,7 @@ int ctl_fdb(struct ctl *c, int argc, char **argv); /* fdb.c */
 int ctl_get(struct ctl *c, int argc, char **argv); /* variable.c */
 int ctl_set(struct ctl *c, int argc, char **argv);
 int ctl_top(struct ctl *c, int argc, char **argv);     /* top.c */
+int ctl_workers(struct ctl *c, int argc, char **argv); /* workers.c */
 int ctl_version(struct ctl *c, int argc, char **argv); /* version.c */
 int ctl_version_own(const struct ctl *c);
 int ctl_help(struct ctl *c, int argc, char **argv); /* help.c */

@@ -46,6 +46,7 @@ enum vale_ctl_type {
 	VALE_CTL_OWN_POOL = 17, /* net_vale: this process made a mempool, or freed it; no reply */
 	VALE_CTL_NM_CTRL = 18,	/* a netmap program's NIOCCTRL */
 	VALE_CTL_NM_STATE = 19, /* what this descriptor is bound to; with the region's memfd */
+	VALE_CTL_WORKERS = 20,	/* reply carries a memfd of vale_ctl_worker_rec */
 };
 
 /** First on every message, both ways. */
@@ -251,6 +252,18 @@ struct vale_ctl_fdb_rec {
 	uint32_t reserved1;
 };
 static_assert(sizeof(struct vale_ctl_fdb_rec) == 32, "layout");
+
+#define VALE_CTL_BATCH_CLASSES 11
+
+/** (s) One worker, in the memfd of WORKERS. Counters since the switch began. */
+struct vale_ctl_worker_rec {
+	uint32_t lcore;	 /* UINT32_MAX: it does not run */
+	uint32_t queues; /* that it polls */
+	uint64_t cpu_ns; /* CPU time of its thread */
+	uint64_t frames, sleeps;
+	uint64_t batches[VALE_CTL_BATCH_CLASSES]; /* of 1, 2 to 3, 4 to 7, ... 1,024 frames */
+};
+static_assert(sizeof(struct vale_ctl_worker_rec) == 120, "layout");
 
 /** (c) GET ("" = all) and SET. */
 struct vale_ctl_var_req {

@@ -11,6 +11,7 @@
 #include "vale_config.h"
 #include "vale_log.h"
 #include "vars.h"
+#include "worker_list.h"
 
 /* A client that waits for a port to have a client. */
 struct waiter {
@@ -507,6 +508,7 @@ vale_admin_init(
 	vale_server_handle(server, VALE_CTL_SET, var_sz, handle_set, NULL);
 	vale_server_handle(
 		server, VALE_CTL_VERSION_GET, sizeof(struct vale_ctl_hdr), handle_version, NULL);
+	vale_worker_list_init(vale_switches_workers(s), server);
 	return vale_server_every(server, 1000, tick, NULL);
 }
 

@@ -357,6 +357,15 @@ count_refused(struct vale_counters *c, const struct vale_rx_refused *bad)
 	return bad->bad_slot + bad->bad_desc + bad->too_long + bad->runt;
 }
 
+static inline void
+count_batch(struct vale_forward *f, unsigned int n)
+{
+	unsigned int class = 31 - __builtin_clz(n);
+
+	vale_counter_add(&f->frames, n);
+	vale_counter_add(&f->batches[RTE_MIN(class, VALE_BATCH_CLASSES - 1U)], 1);
+}
+
 unsigned int
 vale_forward_queue(
 	struct vale_forward *f, struct vale_rxq *q, const struct vale_tunables *tun, uint32_t now_s)
@@ -376,6 +385,7 @@ vale_forward_queue(
 	if (n + refused == 0)
 		return 0;
 	vale_counter_add(&c->rx_packets, n + refused);
+	count_batch(f, n + refused);
 	if (n == 0)
 		return refused;
 

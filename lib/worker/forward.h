@@ -39,6 +39,8 @@ struct vale_forward {
 	uint16_t nb_flood;
 	uint32_t nb_taken;   /* frames whose mbufs have new owners */
 	unsigned int worker; /* index into counters */
+	_Atomic uint64_t frames;
+	_Atomic uint64_t batches[VALE_BATCH_CLASSES]; /* by size */
 	/* list of each destination; head is FORWARD_END outside of a batch */
 	uint16_t head[VALE_FDB_PORTS_MAX];
 	uint16_t tail[VALE_FDB_PORTS_MAX];

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
 #include "forward.h"
+#include "plan.h"
 #include "vale_log.h"
 #include "vale_worker.h"
 
@@ -39,23 +43,18 @@ struct vale_worker {
 	uint64_t idle_since __rte_cache_aligned; /* TSC, 0 = busy */
 	uint32_t now_s;
 	uint32_t now_rounds;
+	_Atomic uint64_t sleeps;
 	struct vale_forward fwd;
+	/* written when the thread starts and ends */
+	_Atomic bool running __rte_cache_aligned;
+	clockid_t cpu_clock;
+	unsigned int lcore;
 };
 
 uint32_t
 vale_now_s(void)
 {
 	return (uint32_t)(rte_get_tsc_cycles() / rte_get_tsc_hz());
-}
-
-static struct vale_plan *
-plan_alloc(unsigned int nb)
-{
-	struct vale_plan *p = calloc(1, sizeof(*p) + nb * sizeof(p->rxq[0]));
-
-	if (p != NULL)
-		p->nb_rxq = nb;
-	return p;
 }
 
 static int
@@ -147,17 +146,7 @@ vale_workers_free(struct vale_workers *ws)
 	rte_free(ws);
 }
 
-static unsigned int
-poll_plan(struct vale_workers *ws, struct vale_worker *w, const struct vale_plan *plan)
-{
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < plan->nb_rxq; i++)
-		n += vale_forward_queue(&w->fwd, plan->rxq[i], &ws->tun, w->now_s);
-	return n;
-}
-
-static const struct vale_plan *
+static struct vale_plan *
 current_plan(struct vale_worker *w)
 {
 	/* acquire: the plan was built before it was published */
@@ -170,7 +159,7 @@ vale_worker_poll(struct vale_workers *ws, unsigned int idx)
 	struct vale_worker *w = ws->w[idx];
 
 	w->now_s = vale_now_s();
-	return poll_plan(ws, w, current_plan(w));
+	return plan_poll(current_plan(w), &w->fwd, &ws->tun, w->now_s);
 }
 
 /* Ask every queue to wake us. Returns false if one has frames already; *timer is set if one cannot
@@ -225,6 +214,7 @@ worker_sleep(struct vale_workers *ws, struct vale_worker *w, unsigned int idx)
 	/* offline: nobody waits for a quiescent state of ours, and we hold no plan over the sleep
 	 */
 	rte_rcu_qsbr_thread_offline(ws->qsbr, idx);
+	vale_counter_add(&w->sleeps, 1);
 	n = epoll_pwait2(w->epoll_fd, ev, RTE_DIM(ev), timer ? &ts : NULL, NULL);
 	quieten_broken(w, ev, n);
 	rte_rcu_qsbr_thread_online(ws->qsbr, idx);
@@ -252,8 +242,12 @@ vale_worker_run(struct vale_workers *ws, unsigned int idx)
 	rte_rcu_qsbr_thread_register(ws->qsbr, idx);
 	rte_rcu_qsbr_thread_online(ws->qsbr, idx);
 	w->now_s = vale_now_s();
+	w->lcore = rte_lcore_id();
+	/* release: the two are known to who sees that we run */
+	atomic_store_explicit(&w->running,
+		pthread_getcpuclockid(pthread_self(), &w->cpu_clock) == 0, memory_order_release);
 	while (!atomic_load_explicit(&ws->stop, memory_order_relaxed)) {
-		if (poll_plan(ws, w, current_plan(w)) > 0) {
+		if (plan_poll(current_plan(w), &w->fwd, &ws->tun, w->now_s) > 0) {
 			w->idle_since = 0;
 		} else {
 			if (idle_for_long(ws, w)) {
@@ -268,9 +262,31 @@ vale_worker_run(struct vale_workers *ws, unsigned int idx)
 			w->now_s = vale_now_s();
 		rte_rcu_qsbr_quiescent(ws->qsbr, idx);
 	}
+	atomic_store(&w->running, false);
 	rte_rcu_qsbr_thread_offline(ws->qsbr, idx);
 	rte_rcu_qsbr_thread_unregister(ws->qsbr, idx);
 	return 0;
+}
+
+void
+vale_worker_stats(const struct vale_workers *ws, unsigned int idx, struct vale_worker_stats *out)
+{
+	struct vale_worker *w = ws->w[idx];
+	const struct vale_plan *plan = atomic_load(&w->plan);
+	struct timespec ts;
+
+	*out = (struct vale_worker_stats){.nb_rxq = plan->nb_rxq};
+	out->sleeps = atomic_load_explicit(&w->sleeps, memory_order_relaxed);
+	for (unsigned int i = 0; i < VALE_BATCH_CLASSES; i++)
+		out->batches[i] = atomic_load_explicit(&w->fwd.batches[i], memory_order_relaxed);
+	out->frames = atomic_load_explicit(&w->fwd.frames, memory_order_relaxed);
+	out->lcore = LCORE_ID_ANY;
+	/* acquire: clock and lcore were written before */
+	if (!atomic_load_explicit(&w->running, memory_order_acquire))
+		return;
+	out->lcore = w->lcore;
+	if (clock_gettime(w->cpu_clock, &ts) == 0)
+		out->cpu_ns = (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 void
@@ -350,6 +366,7 @@ vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q)
 	}
 	memcpy(plan->rxq, old->rxq, old->nb_rxq * sizeof(old->rxq[0]));
 	plan->rxq[old->nb_rxq] = q;
+	plan_ready(plan);
 	q->worker = idx;
 	plan_swap(ws, idx, plan);
 	return 0;
@@ -374,6 +391,7 @@ vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q)
 		n += old->rxq[i] != q;
 	}
 	plan->nb_rxq = n;
+	plan_ready(plan);
 	if (q->wait_fd >= 0)
 		epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, q->wait_fd, NULL);
 	plan_swap(ws, q->worker, plan);

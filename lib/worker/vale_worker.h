@@ -19,12 +19,6 @@
 /** Most workers. */
 #define VALE_WORKERS_MAX 64
 
-/** The receive queues of one worker. Immutable; replaced as a whole by the control thread. */
-struct vale_plan {
-	uint16_t nb_rxq;
-	struct vale_rxq *rxq[];
-};
-
 /** What workers read of the configuration; the control thread writes, relaxed. */
 struct vale_tunables {
 	_Atomic uint32_t batch;	   /**< frames, 1 .. VALE_BATCH_MAX */
@@ -76,6 +70,23 @@ unsigned int vale_worker_poll(struct vale_workers *ws, unsigned int idx);
 
 /** Ask all workers to return and wake them. Any thread. */
 void vale_workers_stop(struct vale_workers *ws);
+
+/** Classes of batches by size: 1, 2 to 3, 4 to 7, ... 512 to 1,023, 1,024 frames. */
+#define VALE_BATCH_CLASSES 11
+
+/** What a worker has done since it was made. */
+struct vale_worker_stats {
+	uint64_t cpu_ns;		      /**< CPU time of its thread; 0 if it does not run */
+	uint64_t frames;		      /**< consumed */
+	uint64_t sleeps;		      /**< times that it slept */
+	uint64_t batches[VALE_BATCH_CLASSES]; /**< that were not empty */
+	uint16_t nb_rxq;		      /**< queues that it polls now */
+	unsigned int lcore;		      /**< that it runs on; LCORE_ID_ANY if it does not */
+};
+
+/** Read a worker's counters. Control thread. */
+void vale_worker_stats(
+	const struct vale_workers *ws, unsigned int idx, struct vale_worker_stats *out);
 
 /** Wake a worker that sleeps, so that it looks at what changed. Any thread. */
 void vale_worker_wake(struct vale_workers *ws, unsigned int idx);

@@ -44,6 +44,7 @@ fake_rx(struct vale_rxq *rxq, struct vale_pkt *pkts, uint16_t n, struct vale_rx_
 	struct fake_port *p = (struct fake_port *)rxq->ep;
 	uint16_t nb = 0;
 
+	q->looks++;
 	for (; nb < n && q->head != q->tail; nb++, q->head++) {
 		uint32_t at = q->head % FAKE_FRAMES;
 

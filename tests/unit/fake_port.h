@@ -38,7 +38,8 @@ struct fake_queue {
 	uint8_t in[FAKE_FRAMES][FAKE_LEN];
 	uint32_t in_len[FAKE_FRAMES];
 	struct rte_mbuf *in_mbuf[FAKE_FRAMES];
-	uint32_t done; /**< frames given back */
+	uint32_t done;	/**< frames given back */
+	uint32_t looks; /**< times that the switch asked for frames */
 };
 
 struct fake_port {

@@ -484,6 +484,58 @@ balance_holds_for_random_traffic(void **state)
 	assert_int_equal(flooded % 3, 0);
 }
 
+/* Under load, empty queues are looked at now and then, and none waits for long. */
+static void
+idle_queues_cost_little_and_wait_little(void **state)
+{
+	uint32_t looks[NB];
+
+	plug_many(NB, NULL);
+	for (unsigned int round = 0; round < 100; round++) {
+		send(0, MAC(0), MAC(0), round);
+		vale_worker_poll(ws, 0);
+	}
+	for (unsigned int i = 0; i < NB; i++)
+		looks[i] = port[i]->queue[0]->looks;
+	for (unsigned int round = 0; round < 100; round++) {
+		send(0, MAC(0), MAC(0), round);
+		vale_worker_poll(ws, 0);
+	}
+	assert_int_equal(port[0]->queue[0]->looks, looks[0] + 100);
+	for (unsigned int i = 1; i < NB; i++)
+		assert_in_range(port[i]->queue[0]->looks, looks[i] + 100 / 16, looks[i] + 30);
+	/* each speaks once, while the first goes on */
+	for (unsigned int i = 1; i < NB; i++)
+		send(i, MAC(0), MAC(i), i);
+	for (unsigned int round = 0; round < 16; round++) {
+		send(0, MAC(0), MAC(0), round);
+		vale_worker_poll(ws, 0);
+	}
+	assert_int_equal(port[0]->nb_got, NB - 1);
+	/* with nothing to do it looks at all of them */
+	looks[1] = port[1]->queue[0]->looks;
+	vale_worker_poll(ws, 0);
+	assert_int_equal(port[1]->queue[0]->looks, looks[1] + 1);
+}
+
+static void
+batches_are_counted_by_size(void **state)
+{
+	struct vale_worker_stats s;
+
+	plug_many(2, NULL);
+	for (unsigned int nb = 1; nb <= 5; nb += 4) {
+		for (unsigned int i = 0; i < nb; i++)
+			send(0, BROADCAST, MAC(0), i);
+		vale_worker_poll(ws, 0);
+	}
+	vale_worker_stats(ws, 0, &s);
+	assert_int_equal(s.frames, 6);
+	assert_int_equal(s.batches[0], 1);
+	assert_int_equal(s.batches[2], 1);
+	assert_int_equal(s.nb_rxq, 2);
+}
+
 int
 main(void)
 {
@@ -511,6 +563,8 @@ main(void)
 		T(link_down_gets_no_floods),
 		T(small_batch_delivers_everything),
 		T(balance_holds_for_random_traffic),
+		T(idle_queues_cost_little_and_wait_little),
+		T(batches_are_counted_by_size),
 	};
 
 	if (unit_eal_init() < 0)

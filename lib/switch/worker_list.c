@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <assert.h>
+#include <stdlib.h>
+
+#include <rte_lcore.h>
+
+#include "worker_list.h"
+
+static_assert(VALE_CTL_BATCH_CLASSES == VALE_BATCH_CLASSES, "classes of batches");
+
+static void
+fill(const struct vale_workers *ws, unsigned int idx, struct vale_ctl_worker_rec *rec)
+{
+	struct vale_worker_stats s;
+
+	vale_worker_stats(ws, idx, &s);
+	rec->lcore = s.lcore == LCORE_ID_ANY ? UINT32_MAX : s.lcore;
+	rec->queues = s.nb_rxq;
+	rec->cpu_ns = s.cpu_ns;
+	rec->frames = s.frames;
+	rec->sleeps = s.sleeps;
+	for (unsigned int i = 0; i < VALE_BATCH_CLASSES; i++)
+		rec->batches[i] = s.batches[i];
+}
+
+static void
+handle_workers(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	struct vale_ctl_worker_rec recs[VALE_WORKERS_MAX] = {0};
+	const struct vale_workers *ws = arg;
+
+	for (unsigned int i = 0; i < ws->nb; i++)
+		fill(ws, i, &recs[i]);
+	vale_conn_reply_records(c, msg, recs, sizeof(recs[0]), ws->nb);
+}
+
+void
+vale_worker_list_init(struct vale_workers *ws, struct vale_server *server)
+{
+	vale_server_handle(
+		server, VALE_CTL_WORKERS, sizeof(struct vale_ctl_hdr), handle_workers, ws);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdalign.h>
+#include <stdlib.h>
+
+#include <rte_branch_prediction.h>
+
+#include "plan.h"
+
+struct vale_plan *
+plan_alloc(unsigned int nb)
+{
+	size_t head = RTE_ALIGN_CEIL(sizeof(struct vale_plan) + nb * sizeof(struct vale_rxq *),
+		alignof(struct plan_entry));
+	struct vale_plan *p = calloc(1, head + nb * sizeof(struct plan_entry));
+
+	if (p == NULL)
+		return NULL;
+	p->nb_rxq = nb;
+	p->order = RTE_PTR_ADD(p, head);
+	return p;
+}
+
+void
+plan_ready(struct vale_plan *p)
+{
+	for (uint16_t i = 0; i < p->nb_rxq; i++)
+		p->order[i] = (struct plan_entry){.q = p->rxq[i]};
+	p->nb_hot = p->nb_rxq;
+	p->next_cold = 0;
+}
+
+static void
+swap(struct plan_entry *a, struct plan_entry *b)
+{
+	struct plan_entry t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static unsigned int
+poll_hot(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables *tun,
+	uint32_t now_s)
+{
+	unsigned int total = 0, n;
+
+	for (uint16_t i = 0; i < p->nb_hot;) {
+		struct plan_entry *e = &p->order[i];
+
+		n = vale_forward_queue(f, e->q, tun, now_s);
+		total += n;
+		if (likely(n > 0))
+			e->empty = 0;
+		else if (unlikely(++e->empty >= PLAN_COLD_AFTER)) {
+			swap(e, &p->order[--p->nb_hot]);
+			continue;
+		}
+		i++;
+	}
+	return total;
+}
+
+/** Poll up to @p nb cold queues, from where the last round ended. */
+static unsigned int
+poll_cold(struct vale_plan *p, unsigned int nb, struct vale_forward *f,
+	const struct vale_tunables *tun, uint32_t now_s)
+{
+	unsigned int total = 0, n;
+
+	for (; nb > 0; nb--) {
+		struct plan_entry *e;
+
+		if (p->next_cold >= p->nb_rxq - p->nb_hot)
+			p->next_cold = 0;
+		e = &p->order[p->nb_hot + p->next_cold];
+		n = vale_forward_queue(f, e->q, tun, now_s);
+		p->next_cold++;
+		if (n == 0)
+			continue;
+		total += n;
+		e->empty = 0;
+		swap(e, &p->order[p->nb_hot++]);
+		/* the first of the cold took its place, one place nearer to the hot ones now */
+		p->next_cold--;
+	}
+	return total;
+}
+
+unsigned int
+plan_poll(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables *tun,
+	uint32_t now_s)
+{
+	unsigned int nb_cold = p->nb_rxq - p->nb_hot;
+	unsigned int total = poll_hot(p, f, tun, now_s);
+
+	/* those that have just cooled down were polled */
+	if (unlikely(nb_cold > 0))
+		total += poll_cold(p,
+			total == 0 ? nb_cold : (nb_cold + PLAN_COLD_PARTS - 1) / PLAN_COLD_PARTS, f,
+			tun, now_s);
+	return total;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef VALE_PLAN_H
+#define VALE_PLAN_H
+
+/**
+ * @file
+ * The receive queues of one worker, and the order in which it polls them. Private to lib/worker.
+ *
+ * Under load most queues of a big switch have nothing, and to look at one costs a cache line.
+ * So a queue that was empty for PLAN_COLD_AFTER rounds in a row is cold: of the cold ones a round
+ * looks at one in PLAN_COLD_PARTS, and at all of them if the others had nothing. A queue with
+ * frames is hot at once. So no queue waits for more than PLAN_COLD_PARTS rounds, and whoever is
+ * idle looks at all.
+ */
+
+#include <stdint.h>
+
+#include "forward.h"
+#include "vale_worker.h"
+
+#define PLAN_COLD_AFTER 64
+#define PLAN_COLD_PARTS 16
+
+/** What the worker knows of a queue. */
+struct plan_entry {
+	struct vale_rxq *q;
+	uint32_t empty; /**< rounds in a row without frames */
+};
+
+/** The list itself is constant and replaced as a whole by the control thread; the rest is the
+ * worker's. */
+struct vale_plan {
+	uint16_t nb_rxq;
+	uint16_t nb_hot;
+	uint16_t next_cold;	  /**< offset behind the hot ones */
+	struct plan_entry *order; /**< hot ones first */
+	struct vale_rxq *rxq[];
+};
+
+/** @return a plan of @p nb queues, to be filled in and then given to plan_ready(); NULL without
+ * memory. */
+struct vale_plan *plan_alloc(unsigned int nb);
+
+/** The queues are filled in: all are hot. */
+void plan_ready(struct vale_plan *p);
+
+/** One round. @return frames consumed. */
+unsigned int plan_poll(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables *tun,
+	uint32_t now_s);
+
+#endif /* VALE_PLAN_H */
