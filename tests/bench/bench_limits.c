@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * What the machine can do, measured between two CPUs beside each run: the round trip of a cache
+ * line, copies of what the other CPU wrote, and a ring of 8-byte words moved by a loop that looks
+ * at one line of each frame and decides nothing. One line of JSON. Usage: bench-limits CPU CPU
+ * [milliseconds for each].
+ */
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_memcpy.h>
+#include <rte_prefetch.h>
+#include <rte_ring.h>
+
+#define BATCH 256
+#define SLOT 9216
+#define RING 1024
+#define FRAMES 8192
+
+static const unsigned int sizes[] = {64, 256, 1514, 9014};
+
+/* What the two threads share, each part on lines of its own. */
+static struct {
+	_Atomic uint32_t ping __rte_cache_aligned;
+	_Atomic uint32_t pong __rte_cache_aligned;
+	_Atomic uint32_t go __rte_cache_aligned;   /* batches written */
+	_Atomic uint32_t done __rte_cache_aligned; /* batches copied */
+	_Atomic bool stop __rte_cache_aligned;
+	uint8_t from[BATCH][SLOT] __rte_cache_aligned;
+	uint8_t to[BATCH][SLOT] __rte_cache_aligned;
+	uint8_t frame[FRAMES][64] __rte_cache_aligned;
+} s;
+
+static struct rte_ring *in, *out;
+static unsigned int size;
+static uint64_t duration;
+static double hz;
+
+static void
+pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+/* ---- the other CPU ---- */
+
+static void
+echo(void)
+{
+	uint32_t seen = 0;
+
+	while (!atomic_load_explicit(&s.stop, memory_order_relaxed)) {
+		uint32_t v = atomic_load_explicit(&s.ping, memory_order_acquire);
+
+		if (v != seen) {
+			seen = v;
+			atomic_store_explicit(&s.pong, v, memory_order_release);
+		}
+	}
+}
+
+static void
+write_batches(void)
+{
+	for (uint32_t i = 1; !atomic_load_explicit(&s.stop, memory_order_relaxed); i++) {
+		for (unsigned int k = 0; k < BATCH; k++)
+			memset(s.from[k], (int)i, size);
+		atomic_store_explicit(&s.go, i, memory_order_release);
+		while (atomic_load_explicit(&s.done, memory_order_acquire) != i &&
+			!atomic_load_explicit(&s.stop, memory_order_relaxed))
+			;
+	}
+}
+
+/* Source and sink: writes a line of each frame, and reads it when it is back. */
+static void
+source_and_sink(void)
+{
+	void *p[64];
+	unsigned int n;
+	uint32_t next = 0, sum = 0;
+
+	while (!atomic_load_explicit(&s.stop, memory_order_relaxed)) {
+		do {
+			n = rte_ring_sc_dequeue_burst(out, p, 64, NULL);
+			for (unsigned int i = 0; i < n; i++)
+				sum += *(volatile uint8_t *)p[i];
+		} while (n == 64);
+		for (unsigned int i = 0; i < 64; i++) {
+			p[i] = s.frame[next++ % FRAMES];
+			memset(p[i], (int)next, 64);
+		}
+		rte_ring_sp_enqueue_burst(in, p, 64, NULL);
+	}
+	s.frame[0][0] = (uint8_t)sum;
+}
+
+struct other {
+	pthread_t thread;
+	int cpu;
+	void (*fn)(void);
+};
+
+static void *
+other_main(void *arg)
+{
+	struct other *o = arg;
+
+	pin(o->cpu);
+	o->fn();
+	return NULL;
+}
+
+static void
+other_start(struct other *o)
+{
+	atomic_store(&s.stop, false);
+	atomic_store(&s.ping, 0);
+	atomic_store(&s.pong, 0);
+	atomic_store(&s.go, 0);
+	atomic_store(&s.done, 0);
+	if (pthread_create(&o->thread, NULL, other_main, o) != 0)
+		exit(1);
+}
+
+static void
+other_stop(struct other *o)
+{
+	atomic_store(&s.stop, true);
+	pthread_join(o->thread, NULL);
+}
+
+/* ---- this CPU: cycles for each ---- */
+
+static double
+line_round_trip(struct other *o)
+{
+	uint64_t start, now;
+	uint32_t n = 0;
+
+	o->fn = echo;
+	other_start(o);
+	start = now = rte_rdtsc();
+	while (now - start < duration) {
+		atomic_store_explicit(&s.ping, ++n, memory_order_release);
+		while (atomic_load_explicit(&s.pong, memory_order_acquire) != n)
+			;
+		now = rte_rdtsc();
+	}
+	other_stop(o);
+	return (double)(now - start) / n;
+}
+
+/* Time in the copies alone. */
+static double
+copy(struct other *o, unsigned int sz)
+{
+	uint64_t start = rte_rdtsc(), spent = 0, t;
+	uint32_t n = 0;
+
+	size = sz;
+	o->fn = write_batches;
+	other_start(o);
+	while (rte_rdtsc() - start < duration) {
+		while (atomic_load_explicit(&s.go, memory_order_acquire) != n + 1)
+			;
+		t = rte_rdtsc();
+		for (unsigned int k = 0; k < BATCH; k++)
+			rte_memcpy(s.to[k], s.from[k], sz);
+		spent += rte_rdtsc() - t;
+		atomic_store_explicit(&s.done, ++n, memory_order_release);
+	}
+	other_stop(o);
+	return n > 0 ? (double)spent / n / BATCH : 0;
+}
+
+/* A frame moved from one ring to the other, after a look at its first line. */
+static double
+ring(struct other *o, double *rate)
+{
+	uint64_t start, nb = 0, spent, sum = 0;
+	void *p[BATCH];
+	unsigned int n;
+
+	rte_ring_init(in, "in", RING, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	rte_ring_init(out, "out", RING, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	o->fn = source_and_sink;
+	other_start(o);
+	start = rte_rdtsc();
+	do {
+		n = rte_ring_sc_dequeue_burst(in, p, BATCH, NULL);
+		for (unsigned int i = 0; i < n; i++)
+			rte_prefetch0(p[i]);
+		for (unsigned int i = 0; i < n; i++)
+			sum += *(volatile uint64_t *)p[i];
+		nb += rte_ring_sp_enqueue_burst(out, p, n, NULL);
+		spent = rte_rdtsc() - start;
+	} while (spent < duration);
+	other_stop(o);
+	s.to[0][0] = (uint8_t)sum;
+	*rate = (double)nb * hz / (double)spent;
+	return nb > 0 ? (double)spent / (double)nb : 0;
+}
+
+/* Without EAL nobody has measured it. */
+static double
+tsc_hz(void)
+{
+	struct timespec a, b;
+	uint64_t start, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	start = rte_rdtsc();
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &b);
+		end = rte_rdtsc();
+	} while ((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec < 20000000);
+	return (double)(end - start) * 1e9 /
+	       (double)((b.tv_sec - a.tv_sec) * 1000000000L + b.tv_nsec - a.tv_nsec);
+}
+
+int
+main(int argc, char **argv)
+{
+	double ms = argc > 3 ? strtod(argv[3], NULL) : 100, rate;
+	struct other o = {.cpu = argc > 2 ? atoi(argv[2]) : 1};
+
+	if (argc < 3) {
+		fputs("usage: bench-limits CPU CPU [MILLISECONDS]\n", stderr);
+		return 2;
+	}
+	pin(atoi(argv[1]));
+	hz = tsc_hz();
+	duration = (uint64_t)(ms / 1000 * hz);
+	in = aligned_alloc(RTE_CACHE_LINE_SIZE, rte_ring_get_memsize(RING));
+	out = aligned_alloc(RTE_CACHE_LINE_SIZE, rte_ring_get_memsize(RING));
+	if (in == NULL || out == NULL)
+		return 1;
+	printf("{\"hz\":%.0f,\"line_cycles\":%.0f", hz, line_round_trip(&o));
+	for (unsigned int i = 0; i < RTE_DIM(sizes); i++)
+		printf(",\"copy_%u_cycles\":%.1f", sizes[i], copy(&o, sizes[i]));
+	printf(",\"ring_cycles\":%.1f", ring(&o, &rate));
+	printf(",\"ring_rate\":%.0f}\n", rate);
+	return 0;
+}
