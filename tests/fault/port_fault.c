@@ -42,6 +42,7 @@ static const struct {
 	[STEP_ALLOC_FREE] = {"allocate and free", UINT32_MAX},
 	[STEP_SEND] = {"send", UINT32_MAX},
 	[STEP_SEND_COPIES] = {"send copies", 200},
+	[STEP_SEND_FOREIGN] = {"send mbufs of another pool", 320},
 	[STEP_RECEIVE] = {"receive one", UINT32_MAX},
 	[STEP_RECEIVE_ALL] = {"receive singles and a chain", UINT32_MAX},
 	[STEP_FREE] = {"free what was received", 200},

@@ -34,7 +34,8 @@ enum scenario {
 	STEP_FIRST_ALLOC, /**< the first use of the pool: join it and fill the lcore cache */
 	STEP_ALLOC_FREE,
 	STEP_SEND,
-	STEP_SEND_COPIES, /**< of mbufs that are not the sender's alone */
+	STEP_SEND_COPIES,  /**< of mbufs that are not the sender's alone */
+	STEP_SEND_FOREIGN, /**< of mbufs that are not of the switch's pool and have no tag */
 	STEP_RECEIVE,
 	STEP_RECEIVE_ALL, /**< single segments and a chain, more than one look at the ring */
 	STEP_FREE,	  /**< what was received */

@@ -21,6 +21,20 @@ static struct rte_mbuf *burst[2 * STEP_BURST];
 static uint16_t port_id;
 static struct rte_mempool *pool;
 
+/* An mbuf as an application's own pool has them. Its pool is never needed: it has two holders. */
+static struct foreign {
+	struct rte_mbuf m;
+	uint8_t room[RTE_PKTMBUF_HEADROOM + FRAME_LEN];
+} foreign[STEP_BURST + 1];
+
+static void
+write_header(const struct order *o, struct rte_ether_hdr *hdr)
+{
+	memset(hdr, 0, FRAME_LEN);
+	hdr->dst_addr = o->checker;
+	rte_eth_macaddr_get(port_id, &hdr->src_addr);
+}
+
 static struct rte_mbuf *
 new_frame(const struct order *o)
 {
@@ -30,9 +44,7 @@ new_frame(const struct order *o)
 	if (m == NULL)
 		_exit(2);
 	hdr = (struct rte_ether_hdr *)rte_pktmbuf_append(m, FRAME_LEN);
-	memset(hdr, 0, FRAME_LEN);
-	hdr->dst_addr = o->checker;
-	rte_eth_macaddr_get(port_id, &hdr->src_addr);
+	write_header(o, hdr);
 	return m;
 }
 
@@ -65,12 +77,36 @@ say_hello(const struct order *o)
 	send_one(new_frame(o));
 }
 
+static struct rte_mbuf *
+new_foreign(const struct order *o, struct foreign *f)
+{
+	struct rte_mbuf *m = &f->m;
+	struct rte_ether_hdr *hdr;
+
+	m->buf_addr = f->room;
+	m->buf_len = sizeof(f->room);
+	m->nb_segs = 1;
+	rte_mbuf_refcnt_set(m, 2);
+	rte_pktmbuf_reset_headroom(m);
+	hdr = (struct rte_ether_hdr *)rte_pktmbuf_append(m, FRAME_LEN);
+	if (hdr == NULL)
+		_exit(8);
+	write_header(o, hdr);
+	return m;
+}
+
+static struct rte_mbuf *
+new_burst_frame(const struct order *o, unsigned int i)
+{
+	return o->scenario == STEP_SEND_FOREIGN ? new_foreign(o, &foreign[i]) : new_frame(o);
+}
+
 static void
 make_burst(const struct order *o)
 {
 	for (unsigned int i = 0; i < STEP_BURST; i++)
-		burst[i] = new_frame(o);
-	if (rte_pktmbuf_chain(burst[STEP_BURST - 1], new_frame(o)) != 0)
+		burst[i] = new_burst_frame(o, i);
+	if (rte_pktmbuf_chain(burst[STEP_BURST - 1], new_burst_frame(o, STEP_BURST)) != 0)
 		_exit(6);
 	for (unsigned int i = 0; o->scenario == STEP_SEND_COPIES && i < STEP_BURST; i++)
 		rte_pktmbuf_refcnt_update(burst[i], 1);
@@ -97,7 +133,8 @@ prepare(const struct order *o)
 	if (o->scenario == STEP_FIRST_ALLOC)
 		return;
 	say_hello(o);
-	if (o->scenario == STEP_SEND || o->scenario == STEP_SEND_COPIES)
+	if (o->scenario == STEP_SEND || o->scenario == STEP_SEND_COPIES ||
+		o->scenario == STEP_SEND_FOREIGN)
 		make_burst(o);
 	if (scenario_has_frames(o->scenario))
 		await_burst();
@@ -132,6 +169,7 @@ work(const struct order *o)
 		break;
 	case STEP_SEND:
 	case STEP_SEND_COPIES:
+	case STEP_SEND_FOREIGN:
 		rte_eth_tx_burst(port_id, 0, burst, STEP_BURST);
 		break;
 	case STEP_RECEIVE:

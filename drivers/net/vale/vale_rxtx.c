@@ -10,6 +10,7 @@
 #include <rte_ring_elem.h>
 
 #include "vale_gates.h"
+#include "vale_pkt_copy.h"
 #include "vale_pmd.h"
 #include "vale_stats.h"
 
@@ -163,15 +164,27 @@ tx_drop(struct rte_mbuf *m, uint32_t *reason)
 	return 0;
 }
 
-/** Replace a frame by a copy in the switch's pool. @return its word, 0 if it was dropped. */
+/**
+ * Replace a frame by a copy in the switch's pool. Its dynamic fields stay behind: one of them says
+ * whose an mbuf is, and who is killed with another's word in a copy loses it (vale_pool.h).
+ *
+ * @return its word, 0 if it was dropped.
+ */
 static __rte_noinline uint64_t
 tx_copy(struct rte_mbuf *m, struct rte_mempool *pool, struct tx_sum *sum)
 {
-	struct rte_mbuf *copy = rte_pktmbuf_copy(m, pool, 0, UINT32_MAX);
+	struct vale_pkt pkt = {
+		.data = rte_pktmbuf_mtod(m, const uint8_t *),
+		.mbuf = m,
+		.len = m->pkt_len,
+		.seg_len = m->data_len,
+		.flags = VALE_PKT_MBUF,
+	};
+	struct rte_mbuf *copy = vale_pkt_to_mbuf(&pkt, pool);
 
 	if (copy == NULL)
 		return tx_drop(m, &sum->no_mbuf);
-	/* dynamic fields were copied, too, and with them the tag of who held the original */
+	/* what the application itself copied fields into and freed may have been in its cache */
 	vale_pool_tag_chain(copy);
 	rte_pktmbuf_free(m);
 	sum->copied++;
