@@ -17,6 +17,7 @@
 #define TAGGED 0x1 /* carried a dead holder's tag when the reap began */
 #define SEEN 0x2   /* was at a place where somebody can find it */
 #define WALKED 0x4 /* as part of a chain in a ring: what follows it was seen too */
+#define STRAY 0x8  /* carried the tag of nobody who lives when the reap began */
 
 /** Passes over the pool, in this order. What each looks at is counted by vale_pool_reap.at. */
 enum pass {
@@ -36,7 +37,9 @@ struct vale_pool_reap {
 	uint8_t *known; /**< per object */
 	vale_pool_ring_cb *rings;
 	void *rings_arg;
-	uint32_t dead[VALE_POOL_HOLDERS]; /**< tags; 0: this place is not reaped */
+	uint32_t dead[VALE_POOL_HOLDERS];  /**< tags; 0: this place is not reaped */
+	uint64_t owner[VALE_POOL_HOLDERS]; /**< who had which place when the reap began */
+	bool alone; /**< nobody but the switch had one, or has taken one since */
 	enum pass pass;
 	unsigned int at;    /**< the next to look at in this pass */
 	unsigned int place; /**< the stash or lcore that it is in */
@@ -71,21 +74,50 @@ tag_is_dead(const struct vale_pool_reap *r, const struct rte_mbuf *m)
 	return tag != 0 && r->dead[tag_place(tag)] == tag;
 }
 
-/** All that are buried. @return how many. */
+/** Any tag but the switch's: stands for nobody who lives, if the switch is alone. */
+static bool
+tag_is_stray(const struct rte_mbuf *m)
+{
+	return atomic_load_explicit(vale_pool_tag_of(m), memory_order_relaxed) != vale_pool_me.tag;
+}
+
+static uint64_t
+owner_of(const struct vale_pool_reap *r, unsigned int place)
+{
+	/* acquire: what it did not do yet, it does with a claim that is seen later */
+	return atomic_load_explicit(&r->p->holders[place].owner, memory_order_acquire);
+}
+
+/** All that are buried, and whether the others are no more. @return how many. */
 static unsigned int
 find_buried(struct vale_pool_reap *r)
 {
 	unsigned int nb = 0;
 
-	for (unsigned int i = 0; i < VALE_POOL_HOLDERS; i++) {
-		uint64_t word = atomic_load_explicit(&r->p->holders[i].owner, memory_order_relaxed);
-
-		if (holder_state(word) != VALE_POOL_DEAD)
-			continue;
-		r->dead[i] = holder_tag(i, word);
-		nb++;
+	r->alone = true;
+	for (unsigned int i = VALE_POOL_SWITCH + 1; i < VALE_POOL_HOLDERS; i++) {
+		r->owner[i] = owner_of(r, i);
+		if (holder_state(r->owner[i]) == VALE_POOL_DEAD) {
+			r->dead[i] = holder_tag(i, r->owner[i]);
+			nb++;
+		} else if (holder_state(r->owner[i]) != VALE_POOL_FREE) {
+			r->alone = false;
+		}
 	}
 	return nb;
+}
+
+/**
+ * Whether somebody has claimed a place since the reap began, also one that is dead again. With the
+ * lock: who has taken an mbuf before we got it claimed his place before that.
+ */
+static bool
+somebody_came(const struct vale_pool_reap *r)
+{
+	for (unsigned int i = VALE_POOL_SWITCH + 1; i < VALE_POOL_HOLDERS; i++)
+		if (owner_of(r, i) != r->owner[i])
+			return true;
+	return false;
 }
 
 /* ---- places ---- */
@@ -133,10 +165,14 @@ pass_tags(struct vale_pool_reap *r, unsigned int budget)
 	unsigned int end = RTE_MIN(r->at + budget, objects_nb(r->objects));
 
 	for (; r->at < end; r->at++) {
-		if (!tag_is_dead(r, objects_at(r->objects, r->at)))
-			continue;
-		r->known[r->at] |= TAGGED;
-		r->report.tagged++;
+		const struct rte_mbuf *m = objects_at(r->objects, r->at);
+
+		if (tag_is_dead(r, m)) {
+			r->known[r->at] |= TAGGED;
+			r->report.tagged++;
+		} else if (tag_is_stray(m)) {
+			r->known[r->at] |= STRAY;
+		}
 	}
 	return r->at == objects_nb(r->objects);
 }
@@ -205,8 +241,13 @@ pass_rings(struct vale_pool_reap *r)
 static bool
 is_lost(const struct vale_pool_reap *r, unsigned int i)
 {
-	return (r->known[i] & (TAGGED | SEEN)) == TAGGED &&
-	       tag_is_dead(r, objects_at(r->objects, i));
+	const struct rte_mbuf *m = objects_at(r->objects, i);
+
+	if (r->known[i] & SEEN)
+		return false;
+	if (r->known[i] & TAGGED && tag_is_dead(r, m))
+		return true;
+	return r->alone && r->known[i] & (TAGGED | STRAY) && tag_is_stray(m);
 }
 
 /** Make it what it was when the pool was made: nothing in it can be believed. */
@@ -241,6 +282,11 @@ pass_give(struct vale_pool_reap *r, unsigned int budget)
 	if (nb > 0) {
 		if (!pool_trylock(r->p, 1))
 			return false; /* a client has it: look again later */
+		if (r->alone && somebody_came(r)) {
+			r->alone = false; /* some of these may be his: look again, strictly */
+			pool_unlock(r->p);
+			return false;
+		}
 		give_back(r, lost, nb);
 		pool_unlock(r->p);
 	}

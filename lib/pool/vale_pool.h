@@ -56,8 +56,8 @@
  *  1. Every mover tags first. Taking from the pool tags under the lock, before the length is
  * stored. The PMD tags every segment it receives before the ring's tail moves. The switch tags
  * every segment that it frees (vale_pool_free_bulk()), makes by copying, or hands to a device.
- * Functions that copy dynamic fields (rte_pktmbuf_copy, clone, attach) are followed by another
- * tagging.
+ * Functions that copy dynamic fields (rte_pktmbuf_copy, clone, attach) are not used; what
+ *     applications do with them comes back later (below).
  *  2. Before a reap starts the dead process's ports are gone: their rings have been emptied
  *     into the pool by the switch (tagged first), from the tails on: the dead may have moved a head
  * and not the tail, and what it had not tagged yet is found there only. Each worker has passed a
@@ -88,6 +88,26 @@
  *
  * Tags of former holders stay on mbufs in the array and in rings. They mean nothing: whoever takes
  * the mbuf writes his own. So the generation may wrap.
+ *
+ * What has lost its tag
+ * ---------------------
+ * An application that copies mbufs of its own pool into the governed one with rte_pktmbuf_copy()
+ * overwrites the tag of the copy with what stands in the original, which is 0. If it dies with it,
+ * the above does not find it. So a reap that begins when all holders but the switch are dead, each
+ * place free or buried, asks for more: the switch is *alone*. Then any tag but the switch's is of
+ * nobody who lives, and an mbuf that had such a tag at the beginning and at the end, and was not
+ * seen between, is lost, as long as nobody has joined meanwhile.
+ *
+ * Proof: while nobody joins, the switch alone takes, moves and gives, and it tags first (rule 1)
+ * with its own tag, which it never takes off. So an mbuf without that tag at both ends was not
+ * moved between, and as by rule 2 it is not in the switch's hands, the proof above holds for it,
+ * with any tag but the switch's for D. Now somebody joins: he may take such an mbuf from the array
+ * before it is looked at, put any tag on it, and hold it. He claims a place before he takes, and
+ * takes with the lock. So before each batch is given, with the lock, all places are compared with
+ * what they were at the beginning: if none has changed, nobody has taken anything; if one has,
+ * though its owner be dead again, the reap goes on for the dead ones' tags alone, for which the
+ * proof above holds whoever lives. The rest is found by the next that begins alone: when that one
+ * has died. What secondaries pass to each other by rings of their own is outside, as in rule 3.
  */
 
 #include <stdbool.h>
@@ -351,7 +371,7 @@ typedef bool vale_pool_ring_cb(void *arg, unsigned int i, struct vale_pool_reap 
 struct vale_pool_reap_report {
 	unsigned int holders;	/**< dead processes that it was for */
 	unsigned int tagged;	/**< mbufs that carried their tags at first */
-	unsigned int recovered; /**< of these, lost ones given back to the pool */
+	unsigned int recovered; /**< lost ones given back to the pool, with whatever tag */
 };
 
 /**

@@ -891,6 +891,117 @@ reap_waits_for_nobody(void **state)
 	check_all(NULL, 0);
 }
 
+/* As rte_pktmbuf_copy() does from an application's own pool. */
+static void
+lose_tags(struct rte_mbuf **m, unsigned int nb)
+{
+	for (unsigned int i = 0; i < nb; i++)
+		*vale_pool_tag_of(m[i]) = 0;
+}
+
+static void
+reap_alone_finds_what_lost_its_tag(void **state)
+{
+	struct rte_mbuf *m[5];
+
+	be(&alice);
+	assert_int_equal(rte_mempool_generic_get(mp, (void **)m, 5, NULL), 0);
+	lose_tags(m, 2);
+	*vale_pool_tag_of(m[2]) = alice.me.tag + (7 << VALE_POOL_TAG_GEN_SHIFT);
+	be(&the_switch);
+	assert_int_equal(rte_ring_enqueue(ring, m[0]), 0);
+	bury(&alice);
+	assert_int_equal(reap(), 4);
+	check_all(NULL, 0);
+}
+
+/* What the switch has is in no place that is looked at. */
+static void
+reap_alone_leaves_what_the_switch_holds(void **state)
+{
+	struct rte_mbuf *own[BURST], *m[1];
+
+	be(&alice);
+	assert_int_equal(rte_mempool_generic_get(mp, (void **)m, 1, NULL), 0);
+	be(&the_switch);
+	take(own, BURST);
+	bury(&alice);
+	assert_int_equal(reap(), 1);
+	check_all(own, BURST);
+}
+
+static void
+reap_not_alone_leaves_what_lost_its_tag(void **state)
+{
+	struct rte_mbuf *m[2], *bobs[2];
+
+	be(&bob);
+	assert_int_equal(rte_mempool_generic_get(mp, (void **)bobs, 2, NULL), 0);
+	lose_tags(bobs, 2);
+	be(&alice);
+	assert_int_equal(rte_mempool_generic_get(mp, (void **)m, 2, NULL), 0);
+	lose_tags(m, 1);
+	be(&the_switch);
+	bury(&alice);
+	assert_int_equal(reap(), 1);
+	check_all((struct rte_mbuf *[]){m[0], bobs[0], bobs[1]}, 3);
+	bury(&bob);
+	assert_int_equal(reap(), 3); /* alone at last: hers, too */
+	check_all(NULL, 0);
+}
+
+/* Alice dies with an mbuf without a tag; @p nb slices later Bob joins, takes one and loses its tag.
+ * Returns whether hers came back. */
+static bool
+bob_comes_after(unsigned int nb, bool and_dies)
+{
+	struct vale_pool_reap *r;
+	struct rte_mbuf *hers, *his, *both[2];
+	unsigned int back;
+
+	be(&alice);
+	alice.me = vale_pool_me = (struct vale_pool_me){0};
+	assert_int_equal(rte_mempool_generic_get(mp, (void **)&hers, 1, NULL), 0);
+	lose_tags(&hers, 1);
+	be(&the_switch);
+	bury(&alice);
+	r = start_reap();
+	while (nb > 0 && vale_pool_reap_step(r, SLICE))
+		nb--;
+	be(&bob);
+	bob.me = vale_pool_me = (struct vale_pool_me){0};
+	assert_int_equal(rte_mempool_generic_get(mp, (void **)&his, 1, NULL), 0);
+	lose_tags(&his, 1);
+	be(&the_switch);
+	if (and_dies)
+		bury(&bob);
+	back = finish_reap(r);
+	assert_true(back <= 1);
+	both[0] = his;
+	both[1] = hers;
+	check_all(both, 2 - back);
+	if (!and_dies)
+		bury(&bob);
+	assert_int_equal(reap(), 2 - back);
+	check_all(NULL, 0);
+	return back == 1;
+}
+
+static void
+reap_alone_ends_when_somebody_joins(void **state)
+{
+	unsigned int in_time = 0, too_late = 0;
+
+	for (unsigned int slices = 0; slices < 2 * (NB / SLICE) + RTE_MAX_LCORE; slices++) {
+		if (bob_comes_after(slices, slices % 2 == 0))
+			too_late++;
+		else
+			in_time++;
+	}
+	assert_true(in_time > NB / SLICE);
+	assert_true(too_late > 0);
+}
+
 /* What Bob has in his hands. */
 struct hands {
 	struct rte_mbuf *m[NB];
@@ -1033,6 +1144,10 @@ main(void)
 		T(reap_leaves_chains_in_rings),
 		T(reap_survives_loops_and_rubbish),
 		T(reap_waits_for_nobody),
+		T(reap_alone_finds_what_lost_its_tag),
+		T(reap_alone_leaves_what_the_switch_holds),
+		T(reap_not_alone_leaves_what_lost_its_tag),
+		T(reap_alone_ends_when_somebody_joins),
 		T(reap_while_others_move),
 		T(objects_find_all_and_nothing_else),
 	};
