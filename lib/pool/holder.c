@@ -21,10 +21,6 @@ struct vale_pool_me vale_pool_me;
 
 /* The threads of this process among themselves. */
 static rte_spinlock_t join_lock = RTE_SPINLOCK_INITIALIZER;
-static rte_spinlock_t flows_lock = RTE_SPINLOCK_INITIALIZER;
-static LIST_HEAD(, vale_pool_flow) flows = LIST_HEAD_INITIALIZER(flows);
-/* Balance of flows that are no more. */
-static int64_t flows_past;
 
 /* ---- what the kernel knows about processes ---- */
 
@@ -224,9 +220,7 @@ static void
 forget_parent(void)
 {
 	rte_spinlock_init(&join_lock);
-	rte_spinlock_init(&flows_lock);
-	LIST_INIT(&flows);
-	flows_past = 0;
+	quota_forget();
 	vale_pool_me = (struct vale_pool_me){0};
 	stash_fini();
 }
@@ -234,48 +228,6 @@ forget_parent(void)
 RTE_INIT(vale_pool_atfork)
 {
 	pthread_atfork(NULL, NULL, forget_parent);
-}
-
-/* ---- flows ---- */
-
-static int64_t
-flow_balance(const struct vale_pool_flow *f)
-{
-	return (int64_t)(atomic_load_explicit(&f->received, memory_order_relaxed) -
-			 atomic_load_explicit(&f->sent, memory_order_relaxed));
-}
-
-void
-vale_pool_flow_add(struct vale_pool_flow *f)
-{
-	atomic_init(&f->received, 0);
-	atomic_init(&f->sent, 0);
-	rte_spinlock_lock(&flows_lock);
-	LIST_INSERT_HEAD(&flows, f, next);
-	rte_spinlock_unlock(&flows_lock);
-}
-
-void
-vale_pool_flow_del(struct vale_pool_flow *f)
-{
-	rte_spinlock_lock(&flows_lock);
-	LIST_REMOVE(f, next);
-	flows_past += flow_balance(f);
-	rte_spinlock_unlock(&flows_lock);
-}
-
-int64_t
-holder_flows(void)
-{
-	const struct vale_pool_flow *f;
-	int64_t sum;
-
-	rte_spinlock_lock(&flows_lock);
-	sum = flows_past;
-	LIST_FOREACH (f, &flows, next)
-		sum += flow_balance(f);
-	rte_spinlock_unlock(&flows_lock);
-	return sum;
 }
 
 /* ---- the switch looks at holders ---- */
@@ -288,7 +240,7 @@ describe(const struct vale_pool_holder *h, struct vale_pool_holder_info *info)
 	info->taken = atomic_load_explicit(&h->taken, memory_order_relaxed);
 	info->returned = atomic_load_explicit(&h->returned, memory_order_relaxed);
 	info->refused = atomic_load_explicit(&h->refused, memory_order_relaxed);
-	info->held = atomic_load_explicit(&h->held, memory_order_relaxed);
+	info->held = holder_held(h, atomic_load_explicit(&h->flows, memory_order_relaxed));
 }
 
 int

@@ -10,6 +10,7 @@
  *   lock.c       the robust mutex
  *   stash.c      what the switch does instead of waiting
  *   holder.c     processes
+ *   quota.c      what a client holds and may hold
  *   objects.c    all mbufs of the governed pool, by address
  *   reap.c       recovery
  */
@@ -85,8 +86,6 @@ struct vale_pool_holder *holder_self(struct vale_pool *p);
 void holder_join_switch(struct vale_pool *p);
 /** Forget that this process has joined: the pool goes. */
 void holder_leave(struct vale_pool *p);
-/** Segments received less segments sent, of all queues. */
-int64_t holder_flows(void);
 
 static inline enum vale_pool_state
 holder_state(uint64_t word)
@@ -112,6 +111,26 @@ static inline uint32_t
 holder_tag(unsigned int idx, uint64_t word)
 {
 	return holder_gen(word) << VALE_POOL_TAG_GEN_SHIFT | idx;
+}
+
+/* ---- quota.c: clients ---- */
+
+/** Segments received less segments sent, of all queues of this process; told to others, too. */
+int64_t quota_flows(struct vale_pool_holder *h);
+/** What a process may take or receive yet, @p passed being what came and went through its queues.
+ * Negative if it has too much. */
+int64_t quota_left(const struct vale_pool *p, const struct vale_pool_holder *h, int64_t passed);
+/** A child of fork() has no queues. */
+void quota_forget(void);
+
+/** What a process holds. */
+static inline int64_t
+holder_held(const struct vale_pool_holder *h, int64_t passed)
+{
+	uint64_t taken = atomic_load_explicit(&h->taken, memory_order_relaxed);
+	uint64_t returned = atomic_load_explicit(&h->returned, memory_order_relaxed);
+
+	return (int64_t)(taken - returned) + passed;
 }
 
 /* ---- stash.c: the switch ---- */

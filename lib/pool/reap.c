@@ -307,7 +307,7 @@ release_places(struct vale_pool_reap *r)
 		atomic_store_explicit(&h->taken, 0, memory_order_relaxed);
 		atomic_store_explicit(&h->returned, 0, memory_order_relaxed);
 		atomic_store_explicit(&h->refused, 0, memory_order_relaxed);
-		atomic_store_explicit(&h->held, 0, memory_order_relaxed);
+		atomic_store_explicit(&h->flows, 0, memory_order_relaxed);
 		/* release: the next claimer finds zeros */
 		atomic_store_explicit(
 			&h->owner, holder_in_state(word, VALE_POOL_FREE), memory_order_release);

@@ -82,43 +82,28 @@ pool_take_tagged(struct vale_pool *p, void **objs, unsigned int n)
 
 /* ---- clients of a governed pool ---- */
 
-static inline uint64_t
+static inline void
 counter_add(_Atomic uint64_t *c, uint64_t n)
 {
-	uint64_t v = atomic_load_explicit(c, memory_order_relaxed) + n;
-
 	/* one writer at a time: under the lock */
-	atomic_store_explicit(c, v, memory_order_relaxed);
-	return v;
-}
-
-/** What this process holds, @p flows coming from its queues. */
-static inline int64_t
-client_held(const struct vale_pool_holder *h, int64_t flows)
-{
-	uint64_t taken = atomic_load_explicit(&h->taken, memory_order_relaxed);
-	uint64_t returned = atomic_load_explicit(&h->returned, memory_order_relaxed);
-
-	return (int64_t)(taken - returned) + flows;
+	atomic_store_explicit(
+		c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 static int
 client_take(
 	struct vale_pool *p, struct vale_pool_holder *h, int64_t flows, void **objs, unsigned int n)
 {
-	int64_t held = client_held(h, flows) + n;
 	int ret;
 
-	if (unlikely(held > (int64_t)atomic_load_explicit(&p->quota, memory_order_relaxed))) {
+	if (unlikely(quota_left(p, h, flows) < n)) {
 		counter_add(&h->refused, 1);
 		return -ENOBUFS;
 	}
 	ret = pool_take_tagged(p, objs, n);
-	if (unlikely(ret != 0))
-		return ret;
-	counter_add(&h->taken, n);
-	atomic_store_explicit(&h->held, held, memory_order_relaxed);
-	return 0;
+	if (likely(ret == 0))
+		counter_add(&h->taken, n);
+	return ret;
 }
 
 static int
@@ -130,7 +115,7 @@ client_dequeue(struct vale_pool *p, void **objs, unsigned int n)
 
 	if (unlikely(h == NULL))
 		return -ENOBUFS;
-	flows = holder_flows();
+	flows = quota_flows(h);
 	pool_lock(p);
 	ret = client_take(p, h, flows, objs, n);
 	pool_unlock(p);

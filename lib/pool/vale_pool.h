@@ -44,9 +44,13 @@
  *
  * Quota: a client holds what it took from the pool, less what it put back, plus the segments it
  * received, less those it sent. The first two it counts under the lock, the others in struct
- * vale_pool_flow of its queues. It may not take more than its quota. What its lcore caches keep is
- * held by it too: a quota must be above 1.5 times the cache size for each of its lcores, and what
- * waits in its rings.
+ * vale_pool_flow of its queues. It may not take more than its quota, nor receive: a receive queue
+ * gets credit for some 256 segments at a time (vale_pool_may_receive()), none beyond the quota. So
+ * a client with several receive queues, or that receives chains, may pass it by as many. What its
+ * lcore caches keep is held by it too: a quota must be above 1.5 times the cache size for each of
+ * its lcores. A lcore that may not receive puts its cache back. A quota of all mbufs is none: the
+ * counts are not asked. Secondaries that pass mbufs to each other by rings of their own need that,
+ * as what is passed on stays in the balance of who received it.
  *
  * Who is dead, and what he left
  * -----------------------------
@@ -265,6 +269,9 @@ unsigned int vale_pool_flush(struct rte_mempool *mp);
  */
 struct vale_pool_flow {
 	_Atomic uint64_t received, sent;
+	int64_t credit; /**< segments it may receive before it asks again; negative: a chain was
+			 * longer
+			 */
 	LIST_ENTRY(vale_pool_flow) next; /**< of lib/pool */
 };
 
@@ -288,6 +295,24 @@ static __rte_always_inline void
 vale_pool_count_received(struct vale_pool_flow *f, uint64_t nb)
 {
 	vale_pool_flow_bump(&f->received, nb);
+	f->credit -= (int64_t)nb;
+}
+
+/** The slow part of vale_pool_may_receive(). */
+unsigned int vale_pool_receive_credit(
+	struct rte_mempool *mp, struct vale_pool_flow *f, unsigned int nb);
+
+/**
+ * How many of @p nb segments of the governed pool @p mp this queue may receive now: fewer than @p
+ * nb, or 0, if this process holds its quota. Then the thread's lcore cache has been put back. The
+ * queue's thread.
+ */
+static __rte_always_inline unsigned int
+vale_pool_may_receive(struct rte_mempool *mp, struct vale_pool_flow *f, unsigned int nb)
+{
+	if (likely(f->credit >= (int64_t)nb))
+		return nb;
+	return vale_pool_receive_credit(mp, f, nb);
 }
 
 /** @p nb segments of the governed pool were sent. The queue's thread. */
@@ -307,7 +332,8 @@ struct vale_pool_holder_info {
 	bool same_pid_ns;		     /**< as the switch: the pid means something to it */
 	uint64_t lcores[RTE_MAX_LCORE / 64]; /**< lcore ids it had when it joined */
 	uint64_t taken, returned, refused;
-	int64_t held; /**< when it last took mbufs */
+	int64_t held; /**< exact but for what its queues moved since it last took some or asked for
+			 credit */
 };
 
 /**

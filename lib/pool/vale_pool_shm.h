@@ -64,7 +64,8 @@ struct vale_pool_holder {
 	_Atomic uint64_t taken __rte_cache_aligned; /**< objects taken from the pool */
 	_Atomic uint64_t returned;		    /**< objects put back */
 	_Atomic uint64_t refused; /**< times that it asked for more than its quota */
-	_Atomic int64_t held;	  /**< objects it held when it last took some */
+	/* written by the process, by whichever thread asked last; no lock */
+	_Atomic int64_t flows; /**< segments received less those sent, when it last asked */
 } __rte_cache_aligned;
 
 /** Objects that a thread of the switch has put aside. */

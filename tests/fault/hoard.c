@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A client that receives and never frees: it keeps all that comes on its first port, and says every
- * 100 ms how many mbufs it has. Ends with its standard input.
+ * A client that receives and does not free: it keeps all that comes on its first port, and says
+ * every 100 ms how many mbufs it has, and how many came in all. For each byte on its standard input
+ * it frees 16 of them; it ends with that input.
  */
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +19,11 @@
 #define HELD_MAX 262144
 #define BURST 32
 
+#define FREE_NB 16
+
 static struct rte_mbuf *held[HELD_MAX];
 static unsigned int nb_held;
+static uint64_t received;
 
 static void
 receive(uint16_t port_id)
@@ -30,7 +35,17 @@ receive(uint16_t port_id)
 			    ? 0
 			    : rte_eth_rx_burst(port_id, 0, &held[nb_held], BURST);
 		nb_held += n;
+		received += n;
 	} while (n > 0);
+}
+
+static void
+free_some(void)
+{
+	unsigned int n = nb_held < FREE_NB ? nb_held : FREE_NB;
+
+	nb_held -= n;
+	rte_pktmbuf_free_bulk(&held[nb_held], n);
 }
 
 static bool
@@ -39,7 +54,12 @@ input_ended(void)
 	struct pollfd pfd = {.fd = STDIN_FILENO, .events = POLLIN};
 	char c;
 
-	return poll(&pfd, 1, 0) > 0 && read(STDIN_FILENO, &c, 1) == 0;
+	if (poll(&pfd, 1, 0) <= 0)
+		return false;
+	if (read(STDIN_FILENO, &c, 1) == 0)
+		return true;
+	free_some();
+	return false;
 }
 
 int
@@ -56,7 +76,7 @@ main(int argc, char **argv)
 	while (!input_ended()) {
 		receive(port_id);
 		if (rte_get_timer_cycles() - told > rte_get_timer_hz() / 10) {
-			printf("held %u\n", nb_held);
+			printf("held %u of %" PRIu64 "\n", nb_held, received);
 			fflush(stdout);
 			told = rte_get_timer_cycles();
 		}

@@ -565,6 +565,38 @@ quota_counts_what_queues_move(void **state)
 	rte_mempool_generic_put(mp, (void **)m, QUOTA, NULL);
 }
 
+static void
+quota_ends_who_only_receives(void **state)
+{
+	struct vale_pool_flow rx;
+	struct vale_pool_holder_info info;
+	struct rte_mbuf *m[BURST];
+	unsigned int n, sum = 0;
+
+	be(&alice);
+	take(m, 1); /* and with it a cache full */
+	vale_pool_flow_add(&rx);
+	while ((n = vale_pool_may_receive(mp, &rx, BURST)) > 0) {
+		vale_pool_count_received(&rx, n);
+		sum += n;
+	}
+	assert_int_equal(sum, QUOTA - 1);
+	assert_int_equal(rte_mempool_default_cache(mp, ALICE_LCORE)->len, 0);
+	assert_int_equal(vale_pool_holder_get(mp, tag_place(vale_pool_my_tag()), &info), 0);
+	assert_int_equal(info.held, QUOTA);
+	put(m, 1); /* into its cache: to be free it must leave that, too */
+	assert_int_equal(vale_pool_may_receive(mp, &rx, BURST), 1);
+	vale_pool_count_received(&rx, 5); /* a chain */
+	assert_int_equal(vale_pool_may_receive(mp, &rx, BURST), 0);
+	vale_pool_count_sent(&rx, 14);
+	assert_int_equal(vale_pool_may_receive(mp, &rx, BURST), 10);
+	vale_pool_set_quota(mp, NB); /* all: no limit */
+	vale_pool_count_received(&rx, 3 * NB);
+	assert_int_equal(vale_pool_may_receive(mp, &rx, BURST), BURST);
+	vale_pool_count_sent(&rx, rx.received - rx.sent);
+	vale_pool_flow_del(&rx);
+}
+
 /* ---- holders ---- */
 
 static void
@@ -1130,6 +1162,7 @@ main(void)
 		T(quota_through_a_cache_is_reached),
 		T(quota_spares_the_switch),
 		T(quota_counts_what_queues_move),
+		T(quota_ends_who_only_receives),
 		T(join_gives_each_a_place),
 		T(join_full_table_enospc),
 		T(find_dead_child_of_fork_is_found_and_reaped),

@@ -72,6 +72,34 @@ rx_words(const uint64_t *words, struct rte_mbuf **pkts, unsigned int n, uint16_t
 	}
 }
 
+/** Once in a process: a person who wonders where frames go may look here. */
+static __rte_noinline void
+rx_refused(const struct rte_mempool *pool)
+{
+	static _Atomic bool told;
+
+	if (!atomic_exchange_explicit(&told, true, memory_order_relaxed))
+		VALE_PMD_LOG(WARNING,
+			"this process holds its quota of %u mbufs: nothing is received until it "
+			"frees or sends some, or `vale-ctl set quota` lets it have more",
+			vale_pool_quota(pool));
+}
+
+/** How many frames may be received. Who holds its quota gets none: they stay in the ring, and what
+ * does not fit there the switch counts. */
+static __rte_always_inline unsigned int
+rx_allowed(const struct vale_dpdk_rxq *q, uint16_t nb, struct vale_pool_flow *flow)
+{
+	const struct vale_dpdk_slot *slot =
+		RTE_PTR_SUB(q - q->id, offsetof(struct vale_dpdk_slot, rxq));
+	struct rte_mempool *pool = (struct rte_mempool *)(uintptr_t)slot->pool_addr;
+	unsigned int n = vale_pool_may_receive(pool, flow, nb);
+
+	if (unlikely(n == 0 && nb > 0))
+		rx_refused(pool);
+	return n;
+}
+
 /** Frames are ours (tagged) before the ring's tail says that they left it: whoever dies between has
  * them counted as in the ring. */
 static __rte_always_inline uint16_t
@@ -82,7 +110,10 @@ rx_ring(struct vale_dpdk_rxq *q, struct rte_mbuf **pkts, uint16_t nb, struct val
 	struct rte_ring_zc_data zc;
 	unsigned int n;
 
-	n = rte_ring_dequeue_zc_burst_elem_start(r, sizeof(uint64_t), nb, &zc, NULL);
+	n = rx_allowed(q, nb, flow);
+	if (unlikely(n == 0))
+		return 0;
+	n = rte_ring_dequeue_zc_burst_elem_start(r, sizeof(uint64_t), n, &zc, NULL);
 	if (n == 0)
 		return 0;
 	rx_words(zc.ptr1, pkts, zc.n1, q->port_id, &sum);
