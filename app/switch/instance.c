@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "instance.h"
+#include "vale_process.h"
 
 /* Where DPDK has it: $RUNTIME_DIRECTORY (systemd), else /var/run for root, else the user's own. */
 int
@@ -74,22 +75,6 @@ instance_socket_pid(const char *path)
 	}
 	close(fd);
 	return pid;
-}
-
-void
-instance_comm(pid_t pid, char *buf, size_t sz)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(buf, sz, "?");
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return;
-	if (fgets(buf, (int)sz, f) != NULL)
-		buf[strcspn(buf, "\n")] = '\0';
-	fclose(f);
 }
 
 /* Whether a file name is PREFIXmap_N, as EAL names hugepage files. */
@@ -202,7 +187,7 @@ instance_orphans(const char *prefix, const struct huge_mounts *h, struct instanc
 		if (out[nb].bytes == 0)
 			continue;
 		out[nb].pid = (pid_t)strtol(e->d_name, NULL, 10);
-		instance_comm(out[nb].pid, out[nb].comm, sizeof(out[nb].comm));
+		vale_process_comm(out[nb].pid, out[nb].comm, sizeof(out[nb].comm));
 		nb++;
 	}
 	closedir(d);

@@ -37,9 +37,6 @@ pid_t instance_live_pid(const char *prefix);
 /** The process that listens on a Unix socket, 0 if nobody does, -1 if it cannot be seen. */
 pid_t instance_socket_pid(const char *path);
 
-/** The name of a process; "?" if it is not known. */
-void instance_comm(pid_t pid, char *buf, size_t sz);
-
 /**
  * Remove the runtime folder and the hugepage files of a prefix.
  *

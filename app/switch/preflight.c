@@ -8,6 +8,7 @@
 
 #include "instance.h"
 #include "preflight.h"
+#include "vale_process.h"
 
 #define MB (1024ULL * 1024)
 #define ORPHANS_MAX 16
@@ -28,7 +29,7 @@ check_live(const struct preflight *p, char *why, size_t sz)
 			prefix, prefix);
 		return -EBUSY;
 	}
-	instance_comm(pid, comm, sizeof(comm));
+	vale_process_comm(pid, comm, sizeof(comm));
 	snprintf(why, sz,
 		"file prefix '%s' is in use by %s, pid %d; run beside it with "
 		"`vale-switch --file-prefix %s2`, or end it: kill %d",
@@ -60,7 +61,7 @@ check_socket(const struct preflight *p, char *why, size_t sz)
 			p->socket, p->socket);
 		return -EBUSY;
 	}
-	instance_comm(pid, comm, sizeof(comm));
+	vale_process_comm(pid, comm, sizeof(comm));
 	snprintf(why, sz,
 		"socket %s is served by %s, pid %d; take another one with "
 		"`vale-switch -- --socket %s.2`, or end it: kill %d",

@@ -11,6 +11,7 @@
 #include <rte_ring.h>
 #include <rte_string_fns.h>
 
+#include "vale_client_heap.h"
 #include "vale_client_memory.h"
 #include "vale_eal_memory.h"
 #include "vale_log.h"
@@ -302,8 +303,8 @@ free_pool(struct rte_mempool *mp)
 			hdr->free_cb = chunk_zone(hdr) != NULL ? free_chunk_zone : NULL;
 	}
 	VALE_LOG(INFO, "pool %s is freed: who made it has ended", mp->name);
-	/* it would take out object by object, and wait for ever in a ring or stack that its owner was
-	 * changing when it died */
+	/* it would take out object by object, and wait for ever in a ring or stack that its owner
+	 * was changing when it died */
 	STAILQ_INIT(&mp->elt_list);
 	mp->populated_size = 0;
 	rte_mempool_free(mp);
@@ -403,16 +404,43 @@ others_known(pid_t but)
 	return nb > 1 || (nb == 1 && s[0].pid != but);
 }
 
+/** Whether a memzone was left that may refer to pieces of the heap. */
+static bool
+zones_left(void)
+{
+	for (unsigned int i = 0; i < m.nb_zones; i++)
+		if ((m.zone[i].orphan || m.zone[i].doubtful) &&
+			strncmp(m.zone[i].name, POOL_ZONE, strlen(POOL_ZONE)) != 0 &&
+			strncmp(m.zone[i].name, RING_ZONE, strlen(RING_ZONE)) != 0)
+			return true;
+	return false;
+}
+
+/** Free what is left in the heap, if no secondary lives. @return whether that has been settled. */
+static bool
+sweep_heap(pid_t ending)
+{
+	enum vale_client_heap_sweep ret = VALE_CLIENT_HEAP_KEPT;
+
+	if (!zones_left())
+		ret = vale_client_heap_sweep(ending);
+	if (ret == VALE_CLIENT_HEAP_CLEAN)
+		scan(false); /* what EAL's start took may have been among it */
+	return ret != VALE_CLIENT_HEAP_LATER;
+}
+
 /** Heap in use without secondaries, now and before there were any. */
 static void
 count_heap(pid_t ending)
 {
 	struct vale_eal_heap_use use;
+	bool settled;
 
 	if (others_known(ending)) {
 		m.none_lived = false;
 		return;
 	}
+	settled = m.none_lived || sweep_heap(ending);
 	vale_eal_heap_use(&use);
 	if (!use.fresh)
 		return;
@@ -420,7 +448,9 @@ count_heap(pid_t ending)
 		m.heap_base = use.used_sz - RTE_MIN(m.heap_orphan, use.used_sz);
 	else
 		m.heap_orphan = use.used_sz > m.heap_base ? use.used_sz - m.heap_base : 0;
-	m.none_lived = true;
+	m.none_lived = settled;
+	if (settled)
+		vale_client_heap_take_stock();
 }
 
 void
@@ -449,12 +479,14 @@ void
 vale_client_memory_own_begin(void)
 {
 	scan(false);
+	vale_client_heap_own_begin();
 }
 
 void
 vale_client_memory_own_end(void)
 {
 	scan(true);
+	vale_client_heap_own_end();
 }
 
 uint64_t
@@ -528,6 +560,7 @@ on_timer(void *arg __rte_unused)
 {
 	/* without secondaries nothing of theirs appears, and what does is ours */
 	scan(!others_known(0));
+	vale_client_heap_watch();
 	count_heap(0);
 }
 

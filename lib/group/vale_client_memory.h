@@ -13,8 +13,8 @@
  * freed. So a ring's name is free again at once if no other secondary lives, and later otherwise.
  *  - What EAL's start takes from the heap, 152 KB a process: found by its form, and told
  *    apart like memzones.
- *  - Other pieces of the heap (hashes, LPMs, what was rte_malloc()ed) have no name and may be
- *    anybody's: they stay, and are counted.
+ *  - Other pieces of the heap (hashes, LPMs, what was rte_malloc()ed) may be anybody's: they are
+ *    freed when no secondary lives (vale_client_heap.h), and counted where that cannot be.
  *
  * Control thread, unless it says otherwise.
  */

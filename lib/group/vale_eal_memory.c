@@ -205,6 +205,45 @@ vale_eal_heap_use(struct vale_eal_heap_use *use)
 	}
 }
 
+bool
+vale_eal_heap_walk(bool (*may)(void *arg), void (*fn)(void *elem, size_t sz, void *arg), void *arg)
+{
+	bool all = true;
+
+	for (unsigned int i = 0; memory.cfg != NULL && all && i < RTE_MAX_HEAPS; i++) {
+		struct vale_eal_heap *heap = &memory.cfg->heaps[i];
+
+		/* memory of other kinds may not be mapped here */
+		if (heap->first == NULL || strncmp(heap->name, "socket_", 7) != 0)
+			continue;
+		if (!lock_soon(&heap->lock, 20000))
+			return false;
+		all = may == NULL || may(arg);
+		for (struct vale_eal_elem *e = heap->first; all && e != NULL; e = e->next)
+			if (e->state == VALE_EAL_ELEM_BUSY)
+				fn(e, e->size, arg);
+		rte_spinlock_unlock(&heap->lock);
+	}
+	return all && memory.cfg != NULL;
+}
+
+void *
+vale_eal_piece_of(const void *data)
+{
+	struct vale_eal_elem *e = RTE_PTR_SUB(data, sizeof(*e));
+
+	return e->state == VALE_EAL_ELEM_PAD ? RTE_PTR_SUB(e, e->pad) : e;
+}
+
+void
+vale_eal_piece_free(void *elem)
+{
+	struct vale_eal_elem *e = elem;
+
+	/* data begins behind the padding and the header that stands there */
+	rte_free(RTE_PTR_ADD(e, e->pad + sizeof(*e)));
+}
+
 /** Sizes of the elements that lib/eal/common/rte_service.c makes: 1,152 bytes an lcore, and 128 for
  * each of 64 services. */
 #define SERVICE_CORES_SZ (sizeof(struct vale_eal_elem) + RTE_MAX_LCORE * 1152)

@@ -11,6 +11,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct rte_eth_dev;
@@ -45,6 +46,25 @@ struct vale_eal_heap_use {
 
 /** Bytes free and in use in all heaps. Waits 20 ms for a heap's lock at most. Control thread. */
 void vale_eal_heap_use(struct vale_eal_heap_use *use);
+
+/**
+ * All pieces in use, heap by heap.
+ *
+ * @param may
+ *   Asked with the lock of each heap, before its pieces; NULL: yes.
+ * @param fn
+ *   Called for each piece, @p sz bytes from @p elem on, with the lock of its heap held.
+ * @return
+ *   false: a heap's lock was held for long, or may() said no; not all pieces were shown.
+ */
+bool vale_eal_heap_walk(
+	bool (*may)(void *arg), void (*fn)(void *elem, size_t sz, void *arg), void *arg);
+
+/** The piece that memory was given from by rte_malloc() and the like. */
+void *vale_eal_piece_of(const void *data);
+
+/** Free a piece that vale_eal_heap_walk() showed, and that is in use still. */
+void vale_eal_piece_free(void *elem);
 
 /**
  * What EAL's start takes from the heap in each process and gives back only in a clean end: the

@@ -69,7 +69,8 @@ int vale_group_claim_lcores(pid_t pid, const struct vale_lcore_set *set, char *w
 /** One port fewer. The ids are free when the process has given back its last port and has ended. */
 void vale_group_release_lcores(pid_t pid);
 
-/** Have fn(pid) called before the lcore ids of a process that has ended become free. One only; NULL: none. */
+/** Have fn(pid) called before the lcore ids of a process that has ended become free. One only;
+ * NULL: none. */
 void vale_group_on_ended(void (*fn)(pid_t pid));
 
 /** Take out of @p set what processes other than @p pid have claimed. */

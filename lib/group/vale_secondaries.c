@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "vale_locks.h"
 #include "vale_log.h"
 #include "vale_mp_bury.h"
+#include "vale_process.h"
 #include "vale_secondaries.h"
 
 #define MP_SOCKET "mp_socket_"
@@ -45,6 +47,7 @@ static struct {
 	pthread_mutex_t lock; /* protects processes and slots */
 	TAILQ_HEAD(, process) processes;
 	uint64_t slots; /* in use */
+	_Atomic unsigned int seen;
 	bool stop;
 	/* vale-life only */
 	int epoll_fd, inotify_fd;
@@ -159,22 +162,6 @@ remove_arrays(pid_t pid)
 	closedir(d);
 }
 
-static void
-read_comm(pid_t pid, char *buf, size_t sz)
-{
-	char path[64];
-	FILE *f;
-
-	snprintf(buf, sz, "?");
-	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return;
-	if (fgets(buf, (int)sz, f) != NULL)
-		buf[strcspn(buf, "\n")] = '\0';
-	fclose(f);
-}
-
 /* ---- processes: vale-life ---- */
 
 static struct process *
@@ -217,6 +204,7 @@ appeared(const char *name)
 
 	if (pid == 0)
 		return;
+	atomic_fetch_add(&g.seen, 1);
 	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	/* asked after the pidfd was got: if it is alive now, the pidfd is its own, and not that of
 	 * a process that has the number again */
@@ -238,7 +226,7 @@ appeared(const char *name)
 	p->pidfd = pidfd;
 	p->since_ms = now_ms();
 	snprintf(p->socket, sizeof(p->socket), "%s", name);
-	read_comm(pid, p->s.comm, sizeof(p->s.comm));
+	vale_process_comm(pid, p->s.comm, sizeof(p->s.comm));
 	pthread_mutex_lock(&g.lock);
 	if (find_living(pid) != NULL) {
 		pthread_mutex_unlock(&g.lock);
@@ -460,6 +448,26 @@ vale_secondaries_count(void)
 
 	count(now_ms(), &nb_starting, &nb_living);
 	return nb_living;
+}
+
+unsigned int
+vale_secondaries_seen(void)
+{
+	return atomic_load(&g.seen);
+}
+
+bool
+vale_secondaries_folder_is_empty(void)
+{
+	DIR *d = opendir(rte_eal_get_runtime_dir());
+	bool empty = d != NULL;
+	struct dirent *e;
+
+	while (empty && (e = readdir(d)) != NULL)
+		empty = socket_pid(e->d_name) == 0 || socket_is_dead(e->d_name);
+	if (d != NULL)
+		closedir(d);
+	return empty;
 }
 
 /* ---- start and end ---- */

@@ -68,4 +68,13 @@ unsigned int vale_secondaries_list(struct vale_secondary *out, unsigned int max)
 /** How many live. Any thread. */
 unsigned int vale_secondaries_count(void);
 
+/** How often one has appeared, also those that ended before they could be looked at. Any thread. */
+unsigned int vale_secondaries_seen(void);
+
+/**
+ * Whether nobody has a socket in the runtime folder: also one that has just made it and is not
+ * listed yet is seen. One that is ending may have removed it. Any thread; makes system calls.
+ */
+bool vale_secondaries_folder_is_empty(void);
+
 #endif /* VALE_SECONDARIES_H */

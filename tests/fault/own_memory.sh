@@ -10,6 +10,8 @@
 #  2. The same with a process that exits and frees nothing; without a port; without net_vale.
 #  3. Another process's pool of a similar name, and a ring that it made meanwhile, stay.
 #  4. heap_free comes back to what it was; what could not be freed is counted.
+#  5. Pieces of the heap without a name, and hashes, are back when nobody lives; the hash's name is free again.
+#  6. But not as long as a child of fork() lives that uses them.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
@@ -84,9 +86,36 @@ wait "$other" 2>/dev/null || true
 variable_settles secondaries 0 3 "no secondary lives"
 variable_settles heap_free "$free" 3 "heap_free is as before"
 expect_eq 0 "$(variable orphan_bytes)" "nothing is left behind"
-shared_start leak 100000 || die "$(tail -n 2 "$WORK/shared.err")"
-shared_kill
+
+# 5
+for i in 1 2 3 4 5; do
+	shared_start leak 3000000 || die "$(tail -n 2 "$WORK/shared.err")"
+	shared_kill
+done
 variable_settles secondaries 0 3 "no secondary lives"
-retry 3 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -ge 100000 ]" ||
+variable_settles orphan_bytes 0 5 "pieces of the heap are back"
+[ "$(variable heap_free)" -ge "$free" ] || die "heap_free is $(variable heap_free), not $free"
+for i in 1 2 3; do
+	shared_start hash own || die "hash, start $i: $(tail -n 2 "$WORK/shared.err")"
+	shared_kill
+	variable_settles secondaries 0 3 "hash, end $i" >/dev/null
+	retry 5 grep -q "RTE_HASH is freed" "$WORK/switch.err" "$WORK/switch.out" || die "the hash is not freed"
+	sleep 0.2
+done
+ok "hashes are back, their names, too: 3 times the same"
+variable_settles orphan_bytes 0 5 "nothing is left behind"
+
+# 6
+shared_start fork 200000 || die "$(tail -n 2 "$WORK/shared.err")"
+child=$(head -n 1 "$WORK/shared.out")
+shared_kill
+variable_settles secondaries 0 3 "no secondary is known"
+retry 5 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -ge 200000 ]" ||
 	die "orphan_bytes is $(variable orphan_bytes)"
-ok "what could not be freed is counted: $(variable orphan_bytes) bytes"
+sleep 3
+[ "$(variable orphan_bytes)" -ge 200000 ] || die "a child's memory is taken away: $(variable orphan_bytes)"
+ok "a child that nobody watches keeps its parent's memory, which is counted"
+kill -TERM "$child"
+retry 8 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -eq 0 ]" ||
+	die "orphan_bytes is $(variable orphan_bytes)"
+ok "it ends, and the memory is back"

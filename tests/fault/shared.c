@@ -9,6 +9,10 @@
  *        vale-shared EAL-OPTIONS -- pool NAME [quit]    a pool alone
  *        vale-shared EAL-OPTIONS -- find NAME [quit]    look for those
  *        vale-shared EAL-OPTIONS -- leak BYTES          allocate
+ *        vale-shared EAL-OPTIONS -- fork BYTES          allocate, and leave a child that checks it:
+ *                                                       it prints its pid, and on SIGTERM ends
+ *                                                       with status 0 if nobody touched it
+ *        vale-shared EAL-OPTIONS -- hash NAME           a hash of that name
  *        vale-shared EAL-OPTIONS -- grow BYTES          allocate and free, more than there is
  *        vale-shared EAL-OPTIONS -- hammer MS           take and free memory, all the time
  *
@@ -17,6 +21,7 @@
  * it ends.
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +30,7 @@
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_hash.h>
 #include <rte_malloc.h>
 #include <rte_mbuf.h>
 #include <rte_memzone.h>
@@ -159,6 +165,53 @@ leak(const char *bytes)
 		fail("rte_malloc");
 }
 
+static volatile sig_atomic_t told_to_end;
+
+static void
+on_term(int sig __attribute__((unused)))
+{
+	told_to_end = 1;
+}
+
+/* Stands for a process that nobody knows to be there, and that uses the heap. */
+static void
+leave_child(const char *bytes)
+{
+	size_t sz = strtoull(bytes, NULL, 10);
+	uint8_t *p = rte_malloc("fork", sz, 0);
+	pid_t pid;
+
+	if (p == NULL)
+		fail("rte_malloc");
+	memset(p, 0x5a, sz);
+	signal(SIGTERM, on_term);
+	pid = fork();
+	if (pid != 0) {
+		printf("%d\n", pid);
+		return;
+	}
+	while (!told_to_end)
+		usleep(10000);
+	for (size_t i = 0; i < sz; i++)
+		if (p[i] != 0x5a)
+			_exit(1);
+	_exit(0);
+}
+
+static void
+make_hash(const char *name)
+{
+	const struct rte_hash_parameters params = {
+		.name = name,
+		.entries = 1024,
+		.key_len = 4,
+		.socket_id = SOCKET_ID_ANY,
+	};
+
+	if (rte_hash_create(&params) == NULL)
+		fail("hash");
+}
+
 static void
 hammer(const char *ms)
 {
@@ -207,6 +260,10 @@ main(int argc, char **argv)
 		find_again(argv[1]);
 	else if (strcmp(argv[0], "leak") == 0 && argc > 1)
 		leak(argv[1]);
+	else if (strcmp(argv[0], "fork") == 0 && argc > 1)
+		leave_child(argv[1]);
+	else if (strcmp(argv[0], "hash") == 0 && argc > 1)
+		make_hash(argv[1]);
 	else if (strcmp(argv[0], "hammer") == 0 && argc > 1)
 		hammer(argv[1]);
 	else
