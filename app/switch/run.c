@@ -234,6 +234,8 @@ take_down_ports(struct parts *p)
 {
 	if (p->server != NULL)
 		vale_server_stop(p->server);
+	/* what devices give back is not looked at any more */
+	vale_group_unwatch();
 	if (p->server != NULL && p->switches != NULL) {
 		/* clients say that they have let go of their memory */
 		vale_switches_clear(p->switches);

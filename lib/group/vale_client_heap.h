@@ -33,7 +33,7 @@
  * registered mbuf fields, which hold for the group for ever. Named objects in the heap (hashes,
  * LPMs) are freed, their names with them.
  *
- * Control thread.
+ * The thread `vale-memory`; who pauses it may call own_begin() and own_end().
  */
 
 #include <stdbool.h>

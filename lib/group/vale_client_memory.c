@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,7 @@
 #include "vale_client_memory.h"
 #include "vale_eal_memory.h"
 #include "vale_log.h"
-
-#define SCAN_MS 500
+#include "vale_memory_thread.h"
 
 /* As librte_mempool and librte_ring name their memzones. */
 #define POOL_ZONE "MP_"
@@ -59,6 +59,7 @@ static struct {
 	bool new_is_own;
 	uint64_t heap_base, heap_orphan; /* bytes in use but for secondaries, and left by them */
 	bool none_lived;
+	_Atomic uint64_t orphan_bytes; /* as of the last look */
 } m = {.pools = LIST_HEAD_INITIALIZER(m.pools)};
 
 /* ---- who lives ---- */
@@ -429,6 +430,16 @@ sweep_heap(pid_t ending)
 	return ret != VALE_CLIENT_HEAP_LATER;
 }
 
+static void
+count_orphans(void)
+{
+	uint64_t sum = m.heap_orphan;
+
+	for (unsigned int i = 0; i < m.nb_zones; i++)
+		sum += m.zone[i].orphan || m.zone[i].doubtful ? m.zone[i].len : 0;
+	atomic_store_explicit(&m.orphan_bytes, sum, memory_order_relaxed);
+}
+
 /** Heap in use without secondaries, now and before there were any. */
 static void
 count_heap(pid_t ending)
@@ -467,6 +478,7 @@ vale_client_memory_ended(const struct vale_secondary *s)
 	scan(false); /* what was freed may be made again at once, by the same name at the same place
 		      */
 	count_heap(s->pid);
+	count_orphans();
 }
 
 void
@@ -478,6 +490,7 @@ vale_client_memory_appeared(void)
 void
 vale_client_memory_own_begin(void)
 {
+	vale_memory_thread_pause();
 	scan(false);
 	vale_client_heap_own_begin();
 }
@@ -487,16 +500,13 @@ vale_client_memory_own_end(void)
 {
 	scan(true);
 	vale_client_heap_own_end();
+	vale_memory_thread_resume();
 }
 
 uint64_t
 vale_client_memory_orphan_bytes(void)
 {
-	uint64_t sum = m.heap_orphan;
-
-	for (unsigned int i = 0; i < m.nb_zones; i++)
-		sum += m.zone[i].orphan || m.zone[i].doubtful ? m.zone[i].len : 0;
-	return sum;
+	return atomic_load_explicit(&m.orphan_bytes, memory_order_relaxed);
 }
 
 /* ---- what net_vale tells ---- */
@@ -523,25 +533,27 @@ settle_owner(pid_t pid, const char *name)
 			m.zone[i].owners = bit;
 }
 
-/** No answer, not even a refusal: the client does not wait for one. */
-static void
-handle_own_pool(void *arg __rte_unused, struct vale_conn *c, const struct vale_ctl_hdr *msg)
-{
-	const struct vale_ctl_own_pool *req = (const void *)msg;
-	pid_t pid = vale_conn_pid(c);
-	struct pool *p;
+/** What a process said about a pool. */
+struct tale {
+	pid_t pid;
+	bool made;
+	uint64_t addr;
+	char name[RTE_MEMPOOL_NAMESIZE];
+};
 
-	if (memchr(req->name, '\0', RTE_MEMPOOL_NAMESIZE) == NULL)
-		return;
-	p = find_pool(pid, req->name);
-	if (!req->made) {
+static void
+hear(const struct tale *t)
+{
+	struct pool *p = find_pool(t->pid, t->name);
+
+	if (!t->made) {
 		if (p != NULL) {
 			LIST_REMOVE(p, next);
 			free(p);
 		}
 		return;
 	}
-	if (bit_of(pid) == 0)
+	if (bit_of(t->pid) == 0)
 		return; /* a process that is not watched: its end would not be seen */
 	if (p == NULL) {
 		p = calloc(1, sizeof(*p));
@@ -549,19 +561,45 @@ handle_own_pool(void *arg __rte_unused, struct vale_conn *c, const struct vale_c
 			return;
 		LIST_INSERT_HEAD(&m.pools, p, next);
 	}
-	p->pid = pid;
-	p->addr = req->addr;
-	strlcpy(p->name, req->name, sizeof(p->name));
-	settle_owner(pid, p->name);
+	p->pid = t->pid;
+	p->addr = t->addr;
+	strlcpy(p->name, t->name, sizeof(p->name));
+	settle_owner(t->pid, p->name);
 }
 
 static void
-on_timer(void *arg __rte_unused)
+hear_and_free(void *arg)
+{
+	hear(arg);
+	free(arg);
+}
+
+/** Control thread. No answer, not even a refusal: the client does not wait for one. */
+static void
+handle_own_pool(void *arg __rte_unused, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	const struct vale_ctl_own_pool *req = (const void *)msg;
+	struct tale *t;
+
+	if (memchr(req->name, '\0', RTE_MEMPOOL_NAMESIZE) == NULL)
+		return;
+	t = malloc(sizeof(*t));
+	if (t == NULL)
+		return;
+	*t = (struct tale){.pid = vale_conn_pid(c), .made = req->made, .addr = req->addr};
+	strlcpy(t->name, req->name, sizeof(t->name));
+	if (vale_memory_thread_post(hear_and_free, t) < 0)
+		free(t);
+}
+
+void
+vale_client_memory_tick(void)
 {
 	/* without secondaries nothing of theirs appears, and what does is ours */
 	scan(!others_known(0));
 	vale_client_heap_watch();
 	count_heap(0);
+	count_orphans();
 }
 
 int
@@ -575,5 +613,5 @@ vale_client_memory_init(struct vale_server *server)
 	count_heap(0);
 	vale_server_handle(
 		server, VALE_CTL_OWN_POOL, sizeof(struct vale_ctl_own_pool), handle_own_pool, NULL);
-	return vale_server_every(server, SCAN_MS, on_timer, NULL);
+	return 0;
 }

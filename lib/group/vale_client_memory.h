@@ -16,7 +16,7 @@
  *  - Other pieces of the heap (hashes, LPMs, what was rte_malloc()ed) may be anybody's: they are
  *    freed when no secondary lives (vale_client_heap.h), and counted where that cannot be.
  *
- * Control thread, unless it says otherwise.
+ * The thread `vale-memory` (vale_memory_thread.h), unless it says otherwise.
  */
 
 #include <stdint.h>
@@ -24,9 +24,15 @@
 #include "vale_control_server.h"
 #include "vale_secondaries.h"
 
+/** How often memory is looked through. */
+#define VALE_CLIENT_MEMORY_SCAN_MS 500
+
 /** Take stock of what is the switch's own. Before secondaries are let in and the server starts. 0
  * or -errno. */
 int vale_client_memory_init(struct vale_server *server);
+
+/** Look through memory. */
+void vale_client_memory_tick(void);
 
 /** A process begins: what is there now is not its. */
 void vale_client_memory_appeared(void);
@@ -35,7 +41,7 @@ void vale_client_memory_appeared(void);
 void vale_client_memory_ended(const struct vale_secondary *s);
 
 /** Around what the switch itself may reserve after its start: what appears between is not a
- * client's. */
+ * client's. Control thread; waits while another holds a lock that died with it. */
 void vale_client_memory_own_begin(void);
 void vale_client_memory_own_end(void);
 

@@ -185,8 +185,10 @@ lock_soon(rte_spinlock_t *lock, unsigned int us)
 void
 vale_eal_heap_use(struct vale_eal_heap_use *use)
 {
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* protects: */
 	static struct vale_eal_heap_use last[RTE_MAX_HEAPS];
 
+	pthread_mutex_lock(&lock);
 	*use = (struct vale_eal_heap_use){.fresh = true};
 	for (unsigned int i = 0; memory.cfg != NULL && i < RTE_MAX_HEAPS; i++) {
 		struct vale_eal_heap *heap = &memory.cfg->heaps[i];
@@ -203,6 +205,7 @@ vale_eal_heap_use(struct vale_eal_heap_use *use)
 		use->free_sz += last[i].free_sz;
 		use->used_sz += last[i].used_sz;
 	}
+	pthread_mutex_unlock(&lock);
 }
 
 bool

@@ -44,7 +44,8 @@ struct vale_eal_heap_use {
 	bool fresh;		   /**< false: a lock was held for long, these are older numbers */
 };
 
-/** Bytes free and in use in all heaps. Waits 20 ms for a heap's lock at most. Control thread. */
+/** Bytes free and in use in all heaps. Waits 20 ms for a heap's lock at most. Any
+ * thread. */
 void vale_eal_heap_use(struct vale_eal_heap_use *use);
 
 /**

@@ -21,6 +21,7 @@
 #include "vale_group.h"
 #include "vale_hotplug.h"
 #include "vale_log.h"
+#include "vale_memory_thread.h"
 #include "vale_secondaries.h"
 #include "vale_tailqs.h"
 
@@ -186,6 +187,11 @@ vale_group_init(const char *socket_path)
 int
 vale_group_watch(struct vale_server *server)
 {
+	struct vale_memory_thread_conf thread = {
+		.news = vale_secondaries_news,
+		.every_ms = VALE_CLIENT_MEMORY_SCAN_MS,
+		.tick = vale_client_memory_tick,
+	};
 	int ret;
 
 	if (!group.shared)
@@ -193,13 +199,23 @@ vale_group_watch(struct vale_server *server)
 	ret = vale_client_memory_init(server);
 	if (ret < 0)
 		return ret;
-	return vale_secondaries_start(
-		server, vale_client_memory_appeared, vale_client_memory_ended);
+	ret = vale_secondaries_start(vale_client_memory_appeared, vale_client_memory_ended);
+	if (ret < 0)
+		return ret;
+	thread.news_fd = vale_secondaries_news_fd();
+	return vale_memory_thread_start(&thread);
+}
+
+void
+vale_group_unwatch(void)
+{
+	vale_memory_thread_stop();
 }
 
 void
 vale_group_fini(void)
 {
+	vale_group_unwatch();
 	vale_secondaries_stop();
 	if (group.link[0] != '\0')
 		unlink(group.link);

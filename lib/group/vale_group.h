@@ -47,6 +47,10 @@ int vale_group_init(const char *socket_path);
  */
 int vale_group_watch(struct vale_server *server);
 
+/** Memory of secondaries is looked after no more; their locks are, until vale_group_fini(). After
+ * the server was stopped. Idempotent. Main thread. */
+void vale_group_unwatch(void);
+
 /** Undo it at the end: unlink, unregister. */
 void vale_group_fini(void);
 

@@ -33,7 +33,7 @@
 #define MP_SOCKET "mp_socket_"
 #define IDLE_TICK_MS 1000
 
-/** A process. Made and removed by `vale-life`, except that the control thread removes ended ones.
+/** A process. Made and removed by `vale-life`, except that `vale-memory` removes ended ones.
  */
 struct process {
 	TAILQ_ENTRY(process) next;
@@ -54,10 +54,9 @@ static struct {
 	bool checking; /* locks */
 	/* constant while the thread runs */
 	int wake_fd; /* to vale-life */
-	int news_fd; /* to the control thread */
+	int news_fd; /* to vale-memory */
 	pthread_t thread;
 	bool running;
-	struct vale_server *server;
 	vale_secondary_appeared_t appeared;
 	vale_secondary_ended_t ended;
 } g = {
@@ -375,7 +374,7 @@ life_main(void *arg __rte_unused)
 	return NULL;
 }
 
-/* ---- control thread ---- */
+/* ---- vale-memory ---- */
 
 static struct process *
 take_ended(void)
@@ -390,8 +389,14 @@ take_ended(void)
 	return p;
 }
 
-static void
-on_news(void *arg __rte_unused, int fd)
+int
+vale_secondaries_news_fd(void)
+{
+	return g.news_fd;
+}
+
+void
+vale_secondaries_news(int fd)
 {
 	struct process *p;
 	eventfd_t nb;
@@ -506,18 +511,14 @@ close_fd(int *fd)
 }
 
 int
-vale_secondaries_start(struct vale_server *server, vale_secondary_appeared_t appeared_fn,
-	vale_secondary_ended_t ended_fn)
+vale_secondaries_start(vale_secondary_appeared_t appeared_fn, vale_secondary_ended_t ended_fn)
 {
 	int ret;
 
-	g.server = server;
 	g.appeared = appeared_fn;
 	g.ended = ended_fn;
 	g.stop = false;
 	ret = open_sources();
-	if (ret == 0)
-		ret = vale_server_watch(server, g.news_fd, on_news, NULL);
 	if (ret == 0) {
 		vale_locks_init();
 		ret = rte_ctrl_thread_create(&g.thread, "vale-life", NULL, life_main, NULL);
@@ -551,8 +552,6 @@ vale_secondaries_stop(void)
 		free(p);
 	}
 	g.slots = 0;
-	if (g.news_fd >= 0)
-		vale_server_unwatch(g.server, g.news_fd);
 	close_fd(&g.epoll_fd);
 	close_fd(&g.inotify_fd);
 	close_fd(&g.wake_fd);

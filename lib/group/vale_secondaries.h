@@ -41,10 +41,10 @@ struct vale_secondary {
 	uint64_t age_ms; /**< since it was first seen */
 };
 
-/** Told on the control thread that a process has ended and that no lock waits for it. */
+/** Told on `vale-memory` that a process has ended and that no lock waits for it. */
 typedef void (*vale_secondary_ended_t)(const struct vale_secondary *s);
 
-/** Told on the control thread, a moment after it, that a process has appeared. */
+/** Told on `vale-memory`, a moment after it, that a process has appeared. */
 typedef void (*vale_secondary_appeared_t)(void);
 
 /**
@@ -53,10 +53,15 @@ typedef void (*vale_secondary_appeared_t)(void);
  * @return
  *   0 or -errno.
  */
-int vale_secondaries_start(struct vale_server *server, vale_secondary_appeared_t appeared,
-	vale_secondary_ended_t ended);
+int vale_secondaries_start(vale_secondary_appeared_t appeared, vale_secondary_ended_t ended);
 
-/** End it. The control thread has been stopped. Idempotent. */
+/** An eventfd, readable when a process has appeared or ended. While it is watched. */
+int vale_secondaries_news_fd(void);
+
+/** Read it and call those who are to be told. On `vale-memory`. */
+void vale_secondaries_news(int fd);
+
+/** End it. `vale-memory` has been stopped. Idempotent. */
 void vale_secondaries_stop(void);
 
 /** A process has got its first port, or lost its last. Any thread. */
