@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Objective: secondaries that are killed under full load, at random, cost the others nothing.
 #
-# Environment: VALE_TEST_KILLS, how many (40). VALE_TEST_GONE_MS, how long a port of the dead may stay at most (500: it
+# Environment: VALE_TEST_KILLS, how many (100). VALE_TEST_GONE_MS, how long a port of the dead may stay at most (2000: it
 # is 100 ms on a machine with a CPU for each that runs here, and the longest is told).
 #
 # Steps:
@@ -17,8 +17,8 @@
 # shellcheck source=tests/multiproc/peer.sh
 . "$(dirname "$0")/../multiproc/peer.sh"
 
-KILLS=${VALE_TEST_KILLS:-40}
-GONE_MS=${VALE_TEST_GONE_MS:-500}
+KILLS=${VALE_TEST_KILLS:-100}
+GONE_MS=${VALE_TEST_GONE_MS:-2000}
 NB_VICTIMS=3
 FRAMES=2400
 SINK=02:00:00:00:00:55
@@ -149,7 +149,7 @@ while [ $n -lt "$KILLS" ]; do
 	for ((i = 0; i < NB_VICTIMS; i++)); do
 		victim_ready $i
 	done
-	peer_say b rx valea:b 400 first=8000
+	peer_say b rx valea:b 3000 first=8000 good=$FRAMES
 	sleep 0.1 # its ring is full of what was flooded meanwhile
 	peer_say a tx valea:a 0 $FRAMES $B $A 100 burst=8 gap=2000
 	for i in $(shuf -i 0-$((NB_VICTIMS - 1))); do

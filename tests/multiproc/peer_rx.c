@@ -154,19 +154,20 @@ report(const struct found *f, uint16_t nb_queues, const char *more)
 void
 peer_cmd_rx(const struct peer_cmd *c)
 {
-	uint64_t quiet_ms, first_ms, want = UINT64_MAX, end;
+	uint64_t quiet_ms, first_ms, want = UINT64_MAX, good = UINT64_MAX, end;
 	uint16_t port_id, nb_queues;
 
 	if (!peer_port(c, &port_id) || !peer_number(c->word[2], 600000, &quiet_ms))
 		return;
 	first_ms = quiet_ms;
 	if (!peer_number_option(c, "want", UINT64_MAX, &want) ||
+		!peer_number_option(c, "good", UINT64_MAX, &good) ||
 		!peer_number_option(c, "first", 600000, &first_ms))
 		return;
 	nb_queues = peer_nb_rxq(port_id);
 	memset(&found, 0, sizeof(found));
 	end = peer_now_ns() + first_ms * 1000000;
-	while (found.packets < want && peer_now_ns() < end) {
+	while (found.packets < want && found.nb_good < good && peer_now_ns() < end) {
 		if (receive(&found, port_id, nb_queues) > 0)
 			end = peer_now_ns() + quiet_ms * 1000000;
 		else
