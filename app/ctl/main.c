@@ -19,8 +19,11 @@ const struct ctl_verb ctl_verbs[] = {
 	{"fdb", "SWITCH [add MAC PORT | del MAC | flush [PORT]]",
 		"MAC addresses a switch knows; add or delete static ones, forget", ctl_fdb, 1, 4,
 		false},
-	{"create", "PORT [--mac MAC]", "keep a port's name when it has no client", ctl_create, 0, 0,
-		true},
+	{"create",
+		"PORT [--mac MAC] [--owner USER] [--tap | --vhost PATH [--vhost-server] [--queues "
+		"N]]",
+		"keep a port's name when it has no client; with a tap or a virtual machine",
+		ctl_create, 0, 0, true},
 	{"destroy", "PORT", "undo create", ctl_destroy, 1, 1, false},
 	{"attach", "PORT [DEVARGS]",
 		"make a DPDK device (net_tap0,iface=t0), or interface PPP, a port", ctl_attach, 1,

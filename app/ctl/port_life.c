@@ -2,8 +2,12 @@
 /* create, destroy, attach, detach, wait: how ports come and go. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "units.h"
@@ -27,65 +31,138 @@ port_request(struct ctl *c, enum vale_ctl_type type, const char *name)
 	return rc == CTL_OK ? ctl_done(c) : rc;
 }
 
-struct create_options {
-	const char *mac;
-	const char *later; /* an option of a later release, or NULL */
-};
+/* Returns CTL_OK or what was told. */
+static int
+parse_owner(const struct ctl *c, const char *text, struct vale_ctl_create_req *req)
+{
+	const struct passwd *pw = getpwnam(text);
+	unsigned long id;
+	char *end;
+
+	req->has_owner = 1;
+	if (pw != NULL) {
+		req->owner = pw->pw_uid;
+		return CTL_OK;
+	}
+	errno = 0;
+	id = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || id >= UINT32_MAX)
+		return ctl_usage(
+			c, "--owner takes a user's name or number, and there is no '%s'", text);
+	req->owner = (uint32_t)id;
+	return CTL_OK;
+}
+
+static int
+parse_queues(const struct ctl *c, const char *text, struct vale_ctl_create_req *req)
+{
+	unsigned long n;
+	char *end;
+
+	n = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > UINT16_MAX)
+		return ctl_usage(c, "--queues takes a number, not '%s'", text);
+	req->queues = (uint16_t)n;
+	return CTL_OK;
+}
+
+/* The switch opens the path, from a folder of its own. */
+static int
+parse_path(const struct ctl *c, const char *text, struct vale_ctl_create_req *req)
+{
+	char path[PATH_MAX];
+	size_t len;
+
+	if (text[0] == '/' || getcwd(path, sizeof(path)) == NULL)
+		path[0] = '\0';
+	len = strlen(path);
+	if (len > 0 && len + 1 < sizeof(path))
+		path[len++] = '/';
+	if (len + strlen(text) >= sizeof(req->path))
+		return ctl_usage(c, "--vhost: a socket's path has at most %zu characters",
+			sizeof(req->path) - 1);
+	memcpy(req->path, path, len);
+	memcpy(req->path + len, text, strlen(text));
+	return CTL_OK;
+}
+
+enum create_option { MAC = 1, OWNER, QUEUES, TAP, VHOST, VHOST_SERVER };
+
+static int
+take_create_option(const struct ctl *c, int opt, const char *arg, struct vale_ctl_create_req *req,
+	bool *server)
+{
+	switch ((enum create_option)opt) {
+	case MAC:
+		req->has_mac = 1;
+		if (units_parse_mac(arg, req->mac) < 0)
+			return ctl_usage(
+				c, "--mac takes an address like 02:00:00:00:00:01, not '%s'", arg);
+		return CTL_OK;
+	case OWNER:
+		return parse_owner(c, arg, req);
+	case QUEUES:
+		return parse_queues(c, arg, req);
+	case TAP:
+		if (req->device != VALE_CTL_DEVICE_NONE)
+			return ctl_usage(c, "--tap and --vhost cannot go together");
+		req->device = VALE_CTL_DEVICE_TAP;
+		return CTL_OK;
+	case VHOST:
+		if (req->device != VALE_CTL_DEVICE_NONE)
+			return ctl_usage(c, "one --vhost, and not with --tap");
+		req->device = VALE_CTL_DEVICE_VHOST;
+		return parse_path(c, arg, req);
+	case VHOST_SERVER:
+		*server = true;
+		return CTL_OK;
+	}
+	return ctl_usage_verb(c, "create");
+}
 
 /* Returns CTL_OK or what was told; optind is at the first argument then. */
 static int
-parse_create(const struct ctl *c, int argc, char **argv, struct create_options *o)
+parse_create(const struct ctl *c, int argc, char **argv, struct vale_ctl_create_req *req)
 {
-	enum { MAC = 1, OWNER, TAP, VHOST, VHOST_SERVER };
 	static const struct option options[] = {
 		{"mac", required_argument, NULL, MAC},
 		{"owner", required_argument, NULL, OWNER},
+		{"queues", required_argument, NULL, QUEUES},
 		{"tap", no_argument, NULL, TAP},
 		{"vhost", required_argument, NULL, VHOST},
 		{"vhost-server", no_argument, NULL, VHOST_SERVER},
 		{NULL, 0, NULL, 0},
 	};
-	static const char *const names[] = {
-		[OWNER] = "--owner",
-		[TAP] = "--tap",
-		[VHOST] = "--vhost",
-		[VHOST_SERVER] = "--vhost-server",
-	};
-	int opt;
+	bool server = false;
+	int opt, rc;
 
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (opt == '?' || opt == ':')
-			return ctl_usage_verb(c, "create");
-		if (opt == MAC)
-			o->mac = optarg;
-		else
-			o->later = names[opt];
+		rc = take_create_option(c, opt, optarg, req, &server);
+		if (rc != CTL_OK)
+			return rc;
 	}
+	if (server && req->device != VALE_CTL_DEVICE_VHOST)
+		return ctl_usage(c, "--vhost-server goes with --vhost PATH");
+	if (server)
+		req->device = VALE_CTL_DEVICE_VHOST_SERVER;
+	if (req->queues != 0 && req->path[0] == '\0')
+		return ctl_usage(c, "--queues goes with --vhost PATH");
 	return argc - optind == 1 ? CTL_OK : ctl_usage_verb(c, "create");
 }
 
 int
 ctl_create(struct ctl *c, int argc, char **argv)
 {
-	struct create_options o = {0};
-	struct vale_ctl_name_req req = {0};
+	struct vale_ctl_create_req req = {0};
 	struct vale_ctl_reply reply;
-	const char *name;
-	int rc = parse_create(c, argc, argv, &o);
+	int rc = parse_create(c, argc, argv, &req);
 
 	if (rc != CTL_OK)
 		return rc;
-	name = argv[optind];
-	ctl_doing(c, "create %s", name);
-	if (o.later != NULL)
-		return ctl_refuse(c, ENOTSUP, "%s is not available in this version", o.later);
-	if (o.mac != NULL && units_parse_mac(o.mac, req.mac) < 0)
-		return ctl_usage(
-			c, "--mac takes an address like 02:00:00:00:00:01, not '%s'", o.mac);
-	req.has_mac = o.mac != NULL;
-	vale_ctl_hdr_init(&req.hdr, VALE_CTL_CREATE, sizeof(req));
-	rc = ctl_set_name(c, req.name, sizeof(req.name), name);
+	ctl_doing(c, "create %s", argv[optind]);
+	vale_ctl_hdr_init(&req.hdr, VALE_CTL_CREATE_PORT, sizeof(req));
+	rc = ctl_set_name(c, req.name, sizeof(req.name), argv[optind]);
 	if (rc == CTL_OK)
 		rc = ctl_call(c, &req, &reply, sizeof(reply));
 	return rc == CTL_OK ? ctl_done(c) : rc;

@@ -111,6 +111,15 @@ create_switches(struct parts *p)
 		-rte_errno);
 }
 
+static mode_t
+socket_mode(const struct options *o)
+{
+	if (o->socket_mode != 0)
+		return o->socket_mode;
+	/* a group that is named is meant to connect */
+	return o->socket_group != (gid_t)-1 ? 0660 : 0600;
+}
+
 static int
 create_server(struct parts *p)
 {
@@ -118,10 +127,7 @@ create_server(struct parts *p)
 		.path = p->conf->socket,
 		.owner = p->conf->o->socket_owner,
 		.group = p->conf->o->socket_group,
-		/* a group that is named is meant to connect */
-		.mode = p->conf->o->socket_mode == 0 && p->conf->o->socket_group != (gid_t)-1
-				? 0660
-				: p->conf->o->socket_mode,
+		.mode = socket_mode(p->conf->o),
 	};
 
 	p->server = vale_server_create(&conf);
@@ -174,6 +180,9 @@ init_kinds(struct parts *p)
 	const struct vale_ethdev_conf ethdev = {
 		.pool = p->pool,
 		.nb_workers = p->ws->nb,
+		.socket_owner = p->conf->o->socket_owner,
+		.socket_group = p->conf->o->socket_group,
+		.socket_mode = socket_mode(p->conf->o),
 	};
 	int ret;
 
@@ -194,6 +203,7 @@ init_admin(struct parts *p)
 	const struct vale_admin_conf conf = {
 		.prefix = p->conf->eal->prefix,
 		.pool = p->pool,
+		.create_device = vale_ethdev_create,
 		.verbose = p->conf->o->verbose,
 	};
 	int ret = vale_admin_init(&conf, p->switches, p->server);

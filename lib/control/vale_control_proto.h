@@ -47,6 +47,9 @@ enum vale_ctl_type {
 	VALE_CTL_NM_CTRL = 18,	/* a netmap program's NIOCCTRL */
 	VALE_CTL_NM_STATE = 19, /* what this descriptor is bound to; with the region's memfd */
 	VALE_CTL_WORKERS = 20,	/* reply carries a memfd of vale_ctl_worker_rec */
+
+	VALE_CTL_CREATE_PORT = 32, /* CREATE with an owner, a tap, a virtual machine's socket */
+	VALE_CTL_ATTACH_HOST = 33, /* ATTACH_ETHDEV of an interface whose stack stays connected */
 };
 
 /** First on every message, both ways. */
@@ -81,13 +84,38 @@ static_assert(sizeof(struct vale_ctl_name_req) == 88, "layout");
 
 #define VALE_CTL_DEVARGS_SZ 512
 
-/** (c) ATTACH_ETHDEV. */
+/** (c) ATTACH_ETHDEV; ATTACH_HOST, without devargs. */
 struct vale_ctl_attach_ethdev_req {
 	struct vale_ctl_hdr hdr;
 	char name[32];
 	char devargs[VALE_CTL_DEVARGS_SZ];
 };
 static_assert(sizeof(struct vale_ctl_attach_ethdev_req) == 560, "layout");
+
+/** What a created port comes with. */
+enum vale_ctl_device {
+	VALE_CTL_DEVICE_NONE = 0,
+	VALE_CTL_DEVICE_TAP = 1,	  /* a new interface of the host, called PPP */
+	VALE_CTL_DEVICE_VHOST = 2,	  /* QEMU listens at path */
+	VALE_CTL_DEVICE_VHOST_SERVER = 3, /* the switch listens at path */
+};
+
+#define VALE_CTL_PATH_SZ 108 /* as in struct sockaddr_un */
+
+/** (c) CREATE_PORT. */
+struct vale_ctl_create_req {
+	struct vale_ctl_hdr hdr;
+	char name[32];
+	uint8_t mac[6];
+	uint8_t has_mac;
+	uint8_t has_owner;
+	uint32_t owner;	 /* uid, with has_owner: whose the port is */
+	uint16_t queues; /* pairs, of a device that lets us choose; 0 = its own default */
+	uint8_t device;	 /* enum vale_ctl_device */
+	uint8_t reserved;
+	char path[VALE_CTL_PATH_SZ]; /* with a VHOST device */
+};
+static_assert(sizeof(struct vale_ctl_create_req) == 172, "layout");
 
 #define VALE_CTL_LCORE_BITS 1024
 
@@ -233,9 +261,9 @@ struct vale_ctl_port_rec {
 	uint8_t reserved0;
 	uint16_t queues;
 	uint8_t mac[6];
-	int32_t pid;	   /* 0 = none */
-	uint32_t nb_drops; /* reasons known to this switch */
-	uint32_t reserved1;
+	int32_t pid;	       /* 0 = none */
+	uint32_t nb_drops;     /* reasons known to this switch */
+	uint32_t owner_plus_1; /* uid the port is reserved for, plus 1; 0 = none */
 	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
 	uint64_t drops[VALE_CTL_DROPS];
 	char detail[128]; /* devargs of an ethdev port, else "" */

@@ -24,6 +24,7 @@
 
 #include "vale_control_server.h"
 #include "vale_log.h"
+#include "vale_user.h"
 
 #define TYPES_MAX 64
 #define EVENTS_MAX 1024
@@ -64,6 +65,7 @@ struct handler {
 	size_t min_size;
 	vale_handler_t fn;
 	void *arg;
+	bool operator_only;
 };
 
 struct vale_server {
@@ -159,6 +161,12 @@ uid_t
 vale_conn_uid(const struct vale_conn *c)
 {
 	return c->peer.uid;
+}
+
+bool
+vale_conn_is_operator(const struct vale_conn *c)
+{
+	return vale_user_is_operator(c->peer.uid);
 }
 
 /* ---- sending ---- */
@@ -323,6 +331,13 @@ conn_dispatch(struct vale_conn *c, const struct vale_ctl_hdr *hdr, size_t size)
 	if (hdr->size != size || size < h->min_size) {
 		vale_conn_refuse(c, hdr, EINVAL, "request %u has %zu bytes, %zu expected",
 			hdr->type, size, h->min_size);
+		return;
+	}
+	if (h->operator_only && !vale_conn_is_operator(c)) {
+		vale_conn_refuse(c, hdr, EPERM,
+			"only root and the user that runs the switch (uid %u) may do this, not uid "
+			"%u",
+			geteuid(), c->peer.uid);
 		return;
 	}
 	h->fn(h->arg, c, hdr);
@@ -630,6 +645,14 @@ vale_server_handle(struct vale_server *s, enum vale_ctl_type type, size_t min_si
 	vale_handler_t fn, void *arg)
 {
 	s->handlers[type] = (struct handler){.min_size = min_size, .fn = fn, .arg = arg};
+}
+
+void
+vale_server_handle_operator(struct vale_server *s, enum vale_ctl_type type, size_t min_size,
+	vale_handler_t fn, void *arg)
+{
+	vale_server_handle(s, type, min_size, fn, arg);
+	s->handlers[type].operator_only = true;
 }
 
 /* ---- life ---- */

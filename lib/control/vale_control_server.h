@@ -49,6 +49,11 @@ void vale_server_free(struct vale_server *s);
 void vale_server_handle(struct vale_server *s, enum vale_ctl_type type, size_t min_size,
 	vale_handler_t fn, void *arg);
 
+/** The same for a request that only an operator may make: root, or the user that runs the switch.
+ * All others are refused with EPERM. */
+void vale_server_handle_operator(struct vale_server *s, enum vale_ctl_type type, size_t min_size,
+	vale_handler_t fn, void *arg);
+
 /** Call fn(arg) on the control thread every @p ms milliseconds. Before start. Returns 0 or -errno.
  */
 int vale_server_every(struct vale_server *s, unsigned int ms, void (*fn)(void *arg), void *arg);
@@ -98,6 +103,8 @@ void vale_conn_close(struct vale_conn *c);
 /** The peer, by SO_PEERCRED. */
 pid_t vale_conn_pid(const struct vale_conn *c);
 uid_t vale_conn_uid(const struct vale_conn *c);
+/** Whether the peer may do everything: root, or the user that runs the switch. */
+bool vale_conn_is_operator(const struct vale_conn *c);
 
 /** Whether a string field holds a NUL; otherwise refuses the request with EINVAL and returns false.
  */

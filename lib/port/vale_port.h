@@ -180,6 +180,8 @@ struct vale_endpoint {
 	const struct vale_endpoint_ops *ops;
 	struct vale_port *port; /**< set by vale_switch_attach() */
 	int32_t pid;		/**< client's process, 0 = none */
+	uint32_t uid;		/**< client's user, with has_uid; */
+	bool has_uid;		/**< without it a port that is reserved for a user is refused */
 	uint16_t nb_rxq;	/**< queues from the client, 1 .. VALE_QUEUES_MAX */
 	uint16_t nb_txq;	/**< queues to the client, 1 .. VALE_QUEUES_MAX */
 	struct vale_rxq *rxq[VALE_QUEUES_MAX];
@@ -199,6 +201,9 @@ struct vale_port {
 	bool closing;  /**< its client is being taken off; no more floods */
 	bool linked;   /**< link of its client as last seen */
 	uint64_t lost; /**< frames that former clients sent and nobody received: rx and port_gone */
+	bool has_owner;	 /**< reserved for the user whose uid is owner */
+	uint32_t owner;	 /**< uid, with has_owner */
+	bool own_device; /**< its client is a device that was created with it, and goes with it */
 };
 
 #endif /* VALE_PORT_H */

@@ -95,6 +95,8 @@ port_record(struct vale_port *p, struct vale_ctl_port_rec *r)
 	snprintf(r->name, sizeof(r->name), "%s", p->name.full);
 	memcpy(r->mac, p->mac, sizeof(r->mac));
 	r->persistent = p->persistent;
+	if (p->has_owner)
+		r->owner_plus_1 = p->owner + 1;
 	vale_counters_sum(p->counters, vale_switches_workers(a.switches)->nb, &sum);
 	r->rx_packets = sum.rx_packets;
 	r->rx_bytes = sum.rx_bytes;
@@ -345,6 +347,46 @@ handle_create(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 		why);
 }
 
+/* The port that a request of CREATE_PORT makes, as far as it needs no device. */
+static int
+create_plain(const struct vale_ctl_create_req *req, const struct vale_name *name, char *why)
+{
+	return vale_switch_create_port(a.switches, name, req->has_mac ? req->mac : NULL, why);
+}
+
+static int
+create_port(const struct vale_ctl_create_req *req, const struct vale_name *name, char *why)
+{
+	if (req->device == VALE_CTL_DEVICE_NONE)
+		return create_plain(req, name, why);
+	if (a.conf.create_device != NULL)
+		return a.conf.create_device(req, name, why);
+	snprintf(why, VALE_CTL_TEXT_SZ, "%s: this switch makes no devices", name->full);
+	return -ENOTSUP;
+}
+
+static void
+handle_create_port(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	const struct vale_ctl_create_req *req = (const void *)msg;
+	char why[VALE_CTL_TEXT_SZ] = "";
+	struct vale_name name;
+	int ret;
+
+	if (!check_name(c, msg, req->name, sizeof(req->name), &name) ||
+		!vale_conn_check_text(c, msg, req->path, sizeof(req->path), "path"))
+		return;
+	if (req->has_mac && (req->mac[0] & 1)) {
+		vale_conn_refuse(c, msg, EINVAL,
+			"%s: a group address cannot be a port's MAC address", name.full);
+		return;
+	}
+	ret = create_port(req, &name, why);
+	if (ret == 0 && req->has_owner)
+		vale_switch_reserve_port(vale_switch_find_port(a.switches, name.full), req->owner);
+	answer(c, msg, ret, why);
+}
+
 static void
 handle_destroy(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 {
@@ -371,6 +413,13 @@ handle_detach(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	if (ep == NULL) {
 		vale_conn_refuse(c, msg, ENXIO,
 			p == NULL ? "there is no port %s" : "%s has no client", name.full);
+		return;
+	}
+	if (!vale_conn_is_operator(c) && !(p->has_owner && p->owner == vale_conn_uid(c))) {
+		vale_conn_refuse(c, msg, EPERM,
+			"only root, the user that runs the switch (uid %u) and the owner of %s may "
+			"detach it, not uid %u",
+			geteuid(), name.full, vale_conn_uid(c));
 		return;
 	}
 	vale_switch_evict(a.switches, ep, "the operator detached this port");
@@ -497,15 +546,17 @@ vale_admin_init(
 	vale_switches_on_attach(s, on_attach, NULL);
 	vale_server_handle(server, VALE_CTL_LIST, name_sz, handle_list, NULL);
 	vale_server_handle(server, VALE_CTL_FDB_LIST, name_sz, handle_fdb_list, NULL);
-	vale_server_handle(server, VALE_CTL_FDB_ADD, name_sz, handle_fdb_add, NULL);
-	vale_server_handle(server, VALE_CTL_FDB_DEL, name_sz, handle_fdb_del, NULL);
-	vale_server_handle(server, VALE_CTL_FDB_FLUSH, name_sz, handle_fdb_flush, NULL);
-	vale_server_handle(server, VALE_CTL_CREATE, name_sz, handle_create, NULL);
-	vale_server_handle(server, VALE_CTL_DESTROY, name_sz, handle_destroy, NULL);
+	vale_server_handle_operator(server, VALE_CTL_FDB_ADD, name_sz, handle_fdb_add, NULL);
+	vale_server_handle_operator(server, VALE_CTL_FDB_DEL, name_sz, handle_fdb_del, NULL);
+	vale_server_handle_operator(server, VALE_CTL_FDB_FLUSH, name_sz, handle_fdb_flush, NULL);
+	vale_server_handle_operator(server, VALE_CTL_CREATE, name_sz, handle_create, NULL);
+	vale_server_handle_operator(server, VALE_CTL_CREATE_PORT,
+		sizeof(struct vale_ctl_create_req), handle_create_port, NULL);
+	vale_server_handle_operator(server, VALE_CTL_DESTROY, name_sz, handle_destroy, NULL);
 	vale_server_handle(server, VALE_CTL_DETACH, name_sz, handle_detach, NULL);
 	vale_server_handle(server, VALE_CTL_WAIT, name_sz, handle_wait, NULL);
 	vale_server_handle(server, VALE_CTL_GET, var_sz, handle_get, NULL);
-	vale_server_handle(server, VALE_CTL_SET, var_sz, handle_set, NULL);
+	vale_server_handle_operator(server, VALE_CTL_SET, var_sz, handle_set, NULL);
 	vale_server_handle(
 		server, VALE_CTL_VERSION_GET, sizeof(struct vale_ctl_hdr), handle_version, NULL);
 	vale_worker_list_init(vale_switches_workers(s), server);

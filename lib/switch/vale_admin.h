@@ -15,6 +15,9 @@
 struct vale_admin_conf {
 	const char *prefix;	  /**< --file-prefix */
 	struct rte_mempool *pool; /**< whose free mbufs are `mbufs_free` */
+	/** Make a port with a device of its own; NULL: there are none. 0 or -errno, with @p why. */
+	int (*create_device)(
+		const struct vale_ctl_create_req *req, const struct vale_name *name, char *why);
 	uint32_t verbose; /**< --verbose: log level of our messages, 0 (errors) .. 3 (debug) */
 };
 

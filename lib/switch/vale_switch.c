@@ -13,6 +13,7 @@
 #include "vale_control_proto.h"
 #include "vale_log.h"
 #include "vale_switch.h"
+#include "vale_user.h"
 
 /* How long a port whose client has gone is polled on, so that what it sent is forwarded; a full
  * ring of 1,024 frames takes a worker 30 us, the rest is for one that is not scheduled at once. */
@@ -446,6 +447,35 @@ vale_switch_may_attach(
 }
 
 int
+vale_switch_check_user(struct vale_switches *s, const struct vale_name *name, uid_t uid, char *why)
+{
+	const struct vale_port *p = vale_switch_find_port(s, name->full);
+
+	if (p == NULL || !p->has_owner || p->owner == uid || vale_user_is_operator(uid))
+		return 0;
+	snprintf(why, VALE_CTL_TEXT_SZ,
+		"%s is reserved for user %u, and you are user %u; choose another name, or have the "
+		"operator create it for you: vale-ctl create %s --owner USER",
+		name->full, p->owner, uid, name->full);
+	return -EACCES;
+}
+
+void
+vale_switch_reserve_port(struct vale_port *p, uid_t uid)
+{
+	p->has_owner = true;
+	p->owner = uid;
+}
+
+/* A kind that does not tell whose its client is gets no port that is reserved. */
+static int
+check_client(struct vale_switches *s, const struct vale_name *name, const struct vale_endpoint *ep,
+	char *why)
+{
+	return vale_switch_check_user(s, name, ep->has_uid ? ep->uid : (uid_t)-1, why);
+}
+
+int
 vale_switch_attach(struct vale_switches *s, const struct vale_name *name, struct vale_endpoint *ep,
 	const uint8_t *mac, bool exempt, char *why)
 {
@@ -453,6 +483,8 @@ vale_switch_attach(struct vale_switches *s, const struct vale_name *name, struct
 	int ret;
 
 	ret = vale_switch_may_attach(s, name, exempt, why);
+	if (ret == 0)
+		ret = check_client(s, name, ep, why);
 	if (ret == 0)
 		ret = port_get(s, name, exempt, why, &p);
 	if (ret < 0)
@@ -515,6 +547,7 @@ vale_switch_detach(struct vale_switches *s, struct vale_endpoint *ep)
 	VALE_LOG(INFO, "port %s lost its client, process %d", p->name.full, ep->pid);
 	lost = ep->ops->destroy(ep);
 	p->closing = false;
+	p->own_device = false;
 	if (p->persistent)
 		p->lost += lost;
 	else
@@ -563,6 +596,21 @@ vale_switch_create_port(
 	return 0;
 }
 
+int
+vale_switch_create_with(struct vale_switches *s, const struct vale_name *name,
+	struct vale_endpoint *ep, const uint8_t *mac, char *why)
+{
+	struct vale_port *p;
+	int ret = vale_switch_attach(s, name, ep, mac, true, why);
+
+	if (ret < 0)
+		return ret;
+	p = ep->port;
+	p->persistent = true;
+	p->own_device = true;
+	return 0;
+}
+
 void
 vale_switch_set_mac(struct vale_port *p, const uint8_t *mac)
 {
@@ -589,6 +637,11 @@ vale_switch_destroy_port(struct vale_switches *s, const char *full, char *why)
 		return -EINVAL;
 	}
 	ep = atomic_load(&p->ep);
+	if (ep != NULL && p->own_device) {
+		p->persistent = false;
+		vale_switch_evict(s, ep, "the operator destroyed this port");
+		return 0;
+	}
 	if (ep != NULL) {
 		snprintf(why, VALE_CTL_TEXT_SZ,
 			"%s is held by process %d; first: vale-ctl detach %s", full, ep->pid, full);

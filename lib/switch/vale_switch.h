@@ -112,6 +112,19 @@ int vale_switch_may_attach(
 	struct vale_switches *s, const struct vale_name *name, bool exempt, char *why);
 
 /**
+ * Whether a user may attach to the port of a name: a port that is reserved
+ * (vale_switch_reserve_port()) is its owner's and the operators'. vale_switch_attach() asks this of
+ * every endpoint that brings a client; a kind whose clients join an endpoint that is there already
+ * asks for each of them.
+ * @return 0, or -EACCES with a sentence in @p why (VALE_CTL_TEXT_SZ bytes).
+ */
+int vale_switch_check_user(
+	struct vale_switches *s, const struct vale_name *name, uid_t uid, char *why);
+
+/** Reserve a port for a user. Whoever is attached stays. */
+void vale_switch_reserve_port(struct vale_port *p, uid_t uid);
+
+/**
  * Unplug an endpoint: its client has gone, or was told to go. What it sent is forwarded first
  * (bounded), its learned addresses are forgotten, then endpoint->ops->destroy() is called; the port
  * goes too unless it is persistent, and the switch with its last port.
@@ -128,8 +141,13 @@ void vale_switch_evict(struct vale_switches *s, struct vale_endpoint *ep, const 
 int vale_switch_create_port(
 	struct vale_switches *s, const struct vale_name *name, const uint8_t *mac, char *why);
 
+/** The same for a port that comes with the endpoint of a device of its own, which on success is the
+ * port's. The name may be an interface's. -EBUSY if the port has a client already. */
+int vale_switch_create_with(struct vale_switches *s, const struct vale_name *name,
+	struct vale_endpoint *ep, const uint8_t *mac, char *why);
+
 /** Undo vale_switch_create_port(): -ENXIO without such a port, -EINVAL if it is not persistent,
- * -EBUSY while a client holds it. */
+ * -EBUSY while a client holds it. A device that was created with the port goes with it. */
 int vale_switch_destroy_port(struct vale_switches *s, const char *full, char *why);
 
 /** Set a port's MAC address, and tell its client. Control thread. */

@@ -562,6 +562,8 @@ attach_port(struct vale_conn *c, const struct vale_ctl_attach_dpdk_req *req,
 		return ret;
 	}
 	TAILQ_INSERT_TAIL(&d.ports, p, next);
+	p->ep.uid = vale_conn_uid(c);
+	p->ep.has_uid = true;
 	ret = port_build(p, name, req, why);
 	if (ret == 0)
 		ret = vale_switch_attach(
@@ -595,7 +597,9 @@ handle_attach(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 		vale_conn_refuse(c, msg, -ret, "%s: %s", req->name, wrong);
 		return;
 	}
-	ret = vale_switch_may_attach(d.switches, &name, false, why);
+	ret = vale_switch_check_user(d.switches, &name, vale_conn_uid(c), why);
+	if (ret == 0)
+		ret = vale_switch_may_attach(d.switches, &name, false, why);
 	if (ret == 0)
 		ret = attach_port(c, req, &name, why);
 	if (ret < 0)

@@ -303,12 +303,20 @@ ethdev_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, const
 	uint16_t n, struct vale_tx_result *res)
 {
 	struct ethdev_ep *e = ep_of(ep);
-	struct ethdev_txq *txq = &e->txq[queue];
+	struct ethdev_txq *txq;
 	struct outgoing out;
+	unsigned int nb;
 
 	/* a driver may keep frames for a link that comes back much later */
 	if (unlikely(!atomic_load_explicit(&e->link, memory_order_relaxed)))
 		return;
+	if (e->driver.vhost) {
+		nb = ethdev_vhost_nb_tx(e);
+		if (unlikely(nb == 0))
+			return;
+		queue %= nb;
+	}
+	txq = &e->txq[queue];
 	out.nb = 0;
 	gather(e, pkts, idx, n, &out, res);
 	rte_spinlock_lock(&txq->lock);

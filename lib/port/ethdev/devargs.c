@@ -112,8 +112,10 @@ from_iface(const char *iface, struct ethdev_args *a, char *why)
 {
 	if (kernel_if_flags(iface) < 0) {
 		snprintf(why, ETHDEV_WHY_SZ,
-			"no interface is called %s here: without device arguments the part after the "
-			"colon must be one of `ip link`; else: vale-ctl attach PORT net_tap0,iface=t0",
+			"no interface is called %s here: without device arguments the part after "
+			"the "
+			"colon must be one of `ip link`; else: vale-ctl attach PORT "
+			"net_tap0,iface=t0",
 			iface);
 		return -ENODEV;
 	}

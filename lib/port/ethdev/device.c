@@ -149,8 +149,7 @@ ports_spent(char *why)
 
 	/* by name: dpdk ports are used in other processes and never finish probing in this one */
 	for (uint16_t i = 0; i < RTE_MAX_ETHPORTS; i++)
-		used += rte_eth_devices[i].data != NULL &&
-			rte_eth_devices[i].data->name[0] != '\0';
+		used += rte_eth_devices[i].data != NULL && rte_eth_devices[i].data->name[0] != '\0';
 	if (used < RTE_MAX_ETHPORTS)
 		return false;
 	snprintf(why, ETHDEV_WHY_SZ,

@@ -27,7 +27,7 @@ static const struct ethdev_driver drivers[] = {
 		.paired = true},
 	{.name = "net_tap", .kernel_if = true, .owns_if = true, .tx_stops = true, .paired = true},
 	{.name = "net_pcap", .kernel_if = true, .tx_stops = true},
-	{.name = "net_vhost", .paired = true},
+	{.name = "net_vhost", .paired = true, .vhost = true},
 };
 
 static const struct ethdev_driver other;

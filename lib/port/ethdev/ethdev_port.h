@@ -7,10 +7,12 @@
  * Private to ethdev ports: what an endpoint is made of, and who makes which part.
  *
  *   vale_ethdev_port.c  the request, and an endpoint's life
+ *   create.c            ports that come with a device of their own: taps, virtual machines
  *   devargs.c           arguments as typed, completed with what the driver needs
  *   driver.c            what is known about single drivers
  *   device.c            the DPDK device: found, made, set up, given back
  *   kernel_if.c         the kernel's interface below it: MTU, link, segmentation
+ *   vhost.c             which of its queues a virtual machine uses
  *   xdp_guard.c         the program that keeps a veth's peer from sending super-frames
  *   features.c          an interface's offloads, by ethtool's names
  *   wait_fd.c           the descriptors that an idle worker waits on
@@ -59,6 +61,7 @@ struct ethdev_driver {
 	bool hides_tx_loss;   /**< takes frames that it then drops; only its statistics tell */
 	bool tx_stops;	      /**< a frame it cannot send ends the burst, and the next may pass */
 	bool paired;	      /**< as many receive as transmit queues */
+	bool vhost;	      /**< a virtual machine's, which enables queues as it likes */
 };
 
 /** Device arguments, taken apart. */
@@ -131,11 +134,15 @@ struct ethdev_ep {
 	/* control thread writes */
 	_Atomic uint32_t tx_len_max; /**< bytes without FCS of an untagged frame */
 	_Atomic bool link;
+	/* the driver's thread writes */
+	_Atomic uint32_t tx_enabled; /**< vhost: bit i, the machine receives from queue i */
+	_Atomic uint32_t events;     /**< vhost: how often something changed */
 	/* control thread only */
 	struct ethdev_device device;
 	struct kernel_if kif;
 	bool started;
 	bool made_promiscuous;
+	uint32_t events_seen;		   /**< of events */
 	char devargs[VALE_CTL_DEVARGS_SZ]; /**< as typed */
 	TAILQ_ENTRY(ethdev_ep) next;
 	/* workers */
@@ -149,6 +156,28 @@ struct ethdev_ep {
 const struct ethdev_driver *ethdev_driver_of_device(const char *dev_name);
 /** The same by the driver's name. Never NULL. */
 const struct ethdev_driver *ethdev_driver_find(const char *driver_name);
+
+/* ---- vale_ethdev_port.c ---- */
+
+struct vale_ethdev_conf;
+struct vale_name;
+
+const struct vale_ethdev_conf *ethdev_conf(void);
+/** Whether a name can have a port of a device. 0 or -errno, with @p why. */
+int ethdev_name_free(const struct vale_name *name, bool exempt, char *why);
+/** Make a port that comes with the device of these arguments. 0 or -errno, with @p why. */
+int ethdev_create_port(
+	const struct vale_name *name, const char *devargs, const uint8_t mac[6], char *why);
+/** Have the control thread look at all devices. Any thread. */
+void ethdev_announce_event(void);
+
+/* ---- vhost.c ---- */
+
+/** Follow which queues the machine uses, from before the device is started. */
+void ethdev_vhost_watch(struct ethdev_ep *e);
+void ethdev_vhost_unwatch(struct ethdev_ep *e);
+/** Queues that the machine receives from: the first so many. Any thread. */
+unsigned int ethdev_vhost_nb_tx(const struct ethdev_ep *e);
 
 /* ---- devargs.c ---- */
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
@@ -23,8 +24,9 @@ static struct {
 	struct vale_switches *switches;
 	struct vale_server *server;
 	int monitor_fd;
+	int event_fd; /**< rung by threads of drivers */
 	TAILQ_HEAD(, ethdev_ep) eps;
-} port = {.monitor_fd = -1, .eps = TAILQ_HEAD_INITIALIZER(port.eps)};
+} port = {.monitor_fd = -1, .event_fd = -1, .eps = TAILQ_HEAD_INITIALIZER(port.eps)};
 
 static struct ethdev_ep *
 ep_of(struct vale_endpoint *ep)
@@ -34,7 +36,8 @@ ep_of(struct vale_endpoint *ep)
 
 /* ---- link and MTU ---- */
 
-/* Whether the interface behind the driver's descriptor was deleted: it is in error and nothing else. */
+/* Whether the interface behind the driver's descriptor was deleted: it is in error and nothing
+ * else. */
 static bool
 device_gone(const struct ethdev_ep *e)
 {
@@ -78,16 +81,20 @@ static void
 refresh(struct ethdev_ep *e)
 {
 	bool was = atomic_load_explicit(&e->link, memory_order_relaxed);
+	uint32_t events = atomic_load_explicit(&e->events, memory_order_acquire);
 	bool now = read_link(e);
 	uint16_t i;
 
 	atomic_store_explicit(&e->tx_len_max, read_tx_len_max(e), memory_order_relaxed);
-	if (was == now)
+	if (was == now && e->events_seen == events)
 		return;
+	e->events_seen = events;
 	atomic_store_explicit(&e->link, now, memory_order_relaxed);
 	if (e->ep.port == NULL)
 		return;
-	vale_switch_update_flood(port.switches, e->ep.port->sw);
+	e->ep.port->linked = now;
+	if (was != now)
+		vale_switch_update_flood(port.switches, e->ep.port->sw);
 	/* its workers may sleep without having asked a peer that was not there to wake them */
 	for (i = 0; i < e->ep.nb_rxq; i++)
 		vale_worker_wake(vale_switches_workers(port.switches), e->rxq[i].q.worker);
@@ -107,6 +114,25 @@ on_interface_change(void *arg, int fd)
 {
 	kernel_if_monitor_drain(fd);
 	refresh_all(NULL);
+}
+
+static void
+on_event(void *arg, int fd)
+{
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) == sizeof(n))
+		refresh_all(NULL);
+}
+
+void
+ethdev_announce_event(void)
+{
+	uint64_t one = 1;
+
+	/* fails only where it is readable anyway */
+	if (write(port.event_fd, &one, sizeof(one)) < 0)
+		return;
 }
 
 /* ---- operations ---- */
@@ -133,6 +159,8 @@ ep_free(struct ethdev_ep *e)
 
 	if (e->started)
 		ethdev_device_stop(e);
+	if (e->driver.vhost)
+		ethdev_vhost_unwatch(e);
 	for (i = 0; i < VALE_QUEUES_MAX; i++)
 		ethdev_cut_free(e->rxq[i].cut);
 	kernel_if_restore(&e->kif);
@@ -206,6 +234,8 @@ ep_alloc(void)
 	memset(e, 0, sizeof(*e));
 	e->pool = port.conf.pool;
 	e->kif.guard_fd = -1;
+	/* an operator's */
+	e->ep.has_uid = true;
 	for (i = 0; i < VALE_QUEUES_MAX; i++) {
 		rte_spinlock_init(&e->txq[i].lock);
 		e->rxq[i].q.ep = &e->ep;
@@ -254,6 +284,8 @@ ep_start(struct ethdev_ep *e, const struct socket_set *before, char *why)
 	e->complete_csum = e->kif.name[0] != '\0' && !e->driver.owns_if;
 	if (e->complete_csum && !e->driver.own_pool)
 		kernel_if_prepare(&e->kif);
+	if (e->driver.vhost)
+		ethdev_vhost_watch(e);
 	ret = ethdev_device_start(e, port.conf.nb_workers, why);
 	if (ret < 0)
 		return ret;
@@ -296,8 +328,10 @@ ep_make(const char *devargs, const struct ethdev_args *args, const struct socket
 	return e;
 }
 
+/** @param mac  With it the port is created, and the device is the port's own. */
 static int
-plug(const struct vale_name *name, const char *devargs, const struct ethdev_args *args, char *why)
+plug(const struct vale_name *name, const char *devargs, const struct ethdev_args *args,
+	const uint8_t *mac, char *why)
 {
 	struct socket_set before;
 	struct ethdev_ep *e;
@@ -312,7 +346,8 @@ plug(const struct vale_name *name, const char *devargs, const struct ethdev_args
 	socket_set_free(&before);
 	if (e == NULL)
 		return ret;
-	ret = vale_switch_attach(port.switches, name, &e->ep, NULL, true, why);
+	ret = mac != NULL ? vale_switch_create_with(port.switches, name, &e->ep, mac, why)
+			  : vale_switch_attach(port.switches, name, &e->ep, NULL, true, why);
 	if (ret < 0) {
 		ep_free(e);
 		return ret;
@@ -333,8 +368,8 @@ check_once(const struct ethdev_args *args, char *why)
 		if (args->iface[0] == '\0' || strcmp(e->kif.name, args->iface) != 0)
 			continue;
 		snprintf(why, ETHDEV_WHY_SZ,
-			"interface %s is on the switch as %s already: detach that first", args->iface,
-			e->ep.port->name.full);
+			"interface %s is on the switch as %s already: detach that first",
+			args->iface, e->ep.port->name.full);
 		return -EBUSY;
 	}
 	return 0;
@@ -368,7 +403,41 @@ attach(const char *text, const char *devargs, char *why)
 		ret = check_once(&args, why);
 	if (ret < 0)
 		return ret;
-	return plug(&name, devargs, &args, why);
+	return plug(&name, devargs, &args, NULL, why);
+}
+
+const struct vale_ethdev_conf *
+ethdev_conf(void)
+{
+	return &port.conf;
+}
+
+int
+ethdev_name_free(const struct vale_name *name, bool exempt, char *why)
+{
+	const struct vale_port *p = vale_switch_find_port(port.switches, name->full);
+
+	if (p == NULL || !p->persistent)
+		return vale_switch_may_attach(port.switches, name, exempt, why);
+	snprintf(why, ETHDEV_WHY_SZ, "%s is persistent already; first: vale-ctl destroy %s",
+		name->full, name->full);
+	return -EEXIST;
+}
+
+int
+ethdev_create_port(
+	const struct vale_name *name, const char *devargs, const uint8_t mac[6], char *why)
+{
+	struct ethdev_args args;
+	int ret;
+
+	/* what its driver reserves is not a secondary's */
+	vale_client_memory_own_begin();
+	ret = ethdev_args_parse(devargs, name->port, &args, why);
+	if (ret == 0)
+		ret = plug(name, devargs, &args, mac, why);
+	vale_client_memory_own_end();
+	return ret;
 }
 
 static void
@@ -397,6 +466,16 @@ on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 
 /* ---- life ---- */
 
+static void
+close_fds(void)
+{
+	if (port.monitor_fd >= 0)
+		close(port.monitor_fd);
+	if (port.event_fd >= 0)
+		close(port.event_fd);
+	port.monitor_fd = port.event_fd = -1;
+}
+
 int
 vale_ethdev_init(
 	const struct vale_ethdev_conf *conf, struct vale_switches *s, struct vale_server *server)
@@ -410,15 +489,19 @@ vale_ethdev_init(
 	port.monitor_fd = kernel_if_monitor_open();
 	if (port.monitor_fd < 0)
 		return port.monitor_fd;
-	ret = vale_server_watch(server, port.monitor_fd, on_interface_change, NULL);
+	port.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	ret = port.event_fd < 0 ? -errno : 0;
+	if (ret == 0)
+		ret = vale_server_watch(server, port.monitor_fd, on_interface_change, NULL);
+	if (ret == 0)
+		ret = vale_server_watch(server, port.event_fd, on_event, NULL);
 	if (ret == 0)
 		ret = vale_server_every(server, LINK_CHECK_MS, refresh_all, NULL);
 	if (ret < 0) {
-		close(port.monitor_fd);
-		port.monitor_fd = -1;
+		close_fds();
 		return ret;
 	}
-	vale_server_handle(server, VALE_CTL_ATTACH_ETHDEV,
+	vale_server_handle_operator(server, VALE_CTL_ATTACH_ETHDEV,
 		sizeof(struct vale_ctl_attach_ethdev_req), on_attach, NULL);
 	return 0;
 }
@@ -426,8 +509,6 @@ vale_ethdev_init(
 void
 vale_ethdev_fini(void)
 {
-	if (port.monitor_fd >= 0)
-		close(port.monitor_fd);
-	port.monitor_fd = -1;
+	close_fds();
 	ethdev_device_fini();
 }

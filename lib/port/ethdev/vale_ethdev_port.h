@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #include <rte_mempool.h>
 
 #include "vale_control_server.h"
@@ -18,11 +20,21 @@
 struct vale_ethdev_conf {
 	struct rte_mempool *pool; /**< for frames in mbufs of the usual size */
 	unsigned int nb_workers;  /**< queues are asked for accordingly */
+	/* of sockets for virtual machines, as those of the control socket */
+	uid_t socket_owner; /**< (uid_t)-1: unchanged */
+	gid_t socket_group; /**< (gid_t)-1: unchanged */
+	mode_t socket_mode;
 };
 
 /** Register the handler of ATTACH_ETHDEV. Returns 0 or -errno. */
 int vale_ethdev_init(
 	const struct vale_ethdev_conf *conf, struct vale_switches *s, struct vale_server *server);
+
+/** Make a port that comes with a device of its own (VALE_CTL_CREATE_PORT). 0 or -errno, with a
+ * sentence in
+ * @p why (VALE_CTL_TEXT_SZ bytes). Control thread; waits for the device. */
+int vale_ethdev_create(
+	const struct vale_ctl_create_req *req, const struct vale_name *name, char *why);
 
 /** Free what is left. All ports are gone. */
 void vale_ethdev_fini(void);

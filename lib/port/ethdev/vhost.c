@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <ethdev_driver.h>
+#include <rte_eth_vhost.h>
+
+#include "ethdev_port.h"
+
+/*
+ * A virtual machine comes and goes, and enables as many of its queues as it likes: one while its
+ * firmware runs, more when its driver has started. net_vhost tells by events, from a thread of its
+ * own; frames for a queue that is not enabled would be lost.
+ */
+
+static void
+read_queue_events(struct ethdev_ep *e, uint16_t port_id)
+{
+	struct rte_eth_vhost_queue_event ev;
+	uint32_t bit;
+
+	while (rte_eth_vhost_get_queue_event(port_id, &ev) == 0) {
+		if (ev.rx || ev.queue_id >= VALE_QUEUES_MAX)
+			continue;
+		bit = 1u << ev.queue_id;
+		/* relaxed: a worker that sees it late sends to a queue that refuses */
+		if (ev.enable)
+			atomic_fetch_or_explicit(&e->tx_enabled, bit, memory_order_relaxed);
+		else
+			atomic_fetch_and_explicit(&e->tx_enabled, ~bit, memory_order_relaxed);
+	}
+}
+
+static int
+on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_param)
+{
+	struct ethdev_ep *e = arg;
+
+	if (type == RTE_ETH_EVENT_QUEUE_STATE)
+		read_queue_events(e, port_id);
+	else if (rte_eth_devices[port_id].data->dev_link.link_status == RTE_ETH_LINK_DOWN)
+		/* the driver forgets its queues' state without a word */
+		atomic_store_explicit(&e->tx_enabled, 0, memory_order_relaxed);
+	/* release: who sees the count sees what was stored before */
+	atomic_fetch_add_explicit(&e->events, 1, memory_order_release);
+	ethdev_announce_event();
+	return 0;
+}
+
+void
+ethdev_vhost_watch(struct ethdev_ep *e)
+{
+	rte_eth_dev_callback_register(e->port_id, RTE_ETH_EVENT_QUEUE_STATE, on_event, e);
+	rte_eth_dev_callback_register(e->port_id, RTE_ETH_EVENT_INTR_LSC, on_event, e);
+}
+
+void
+ethdev_vhost_unwatch(struct ethdev_ep *e)
+{
+	/* -EAGAIN: a callback is in work in the driver's thread */
+	while (rte_eth_dev_callback_unregister(
+		       e->port_id, RTE_ETH_EVENT_QUEUE_STATE, on_event, e) == -EAGAIN)
+		rte_pause();
+	while (rte_eth_dev_callback_unregister(e->port_id, RTE_ETH_EVENT_INTR_LSC, on_event, e) ==
+		-EAGAIN)
+		rte_pause();
+}
+
+unsigned int
+ethdev_vhost_nb_tx(const struct ethdev_ep *e)
+{
+	uint32_t on = atomic_load_explicit(&e->tx_enabled, memory_order_relaxed);
+
+	/* the first so many in a row: guests enable them in order */
+	return on == UINT32_MAX ? 32 : (unsigned int)__builtin_ctz(~on);
+}
