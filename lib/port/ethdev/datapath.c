@@ -148,6 +148,8 @@ ethdev_rx_arm(struct vale_rxq *q)
 	/* without a peer there is no interrupt; the control thread wakes us when there is one */
 	if (!rxq->intr || !atomic_load_explicit(&e->link, memory_order_relaxed))
 		return false;
+	if (e->driver.vhost && !ethdev_vhost_receives(e, q->id))
+		return false;
 	if (rte_eth_dev_rx_intr_enable(e->port_id, q->id) == 0)
 		rxq->armed = true;
 	return ethdev_rx_pending(q) > 0;
@@ -160,6 +162,8 @@ ethdev_rx_pending(struct vale_rxq *q)
 	int n;
 
 	if (!atomic_load_explicit(&e->link, memory_order_relaxed))
+		return 0;
+	if (e->driver.vhost && !ethdev_vhost_receives(e, q->id))
 		return 0;
 	n = rte_eth_rx_queue_count(e->port_id, q->id);
 	/* not every driver can tell */

@@ -136,6 +136,7 @@ struct ethdev_ep {
 	_Atomic bool link;
 	/* the driver's thread writes */
 	_Atomic uint32_t tx_enabled; /**< vhost: bit i, the machine receives from queue i */
+	_Atomic uint32_t rx_enabled; /**< vhost: bit i, the machine sends to queue i */
 	_Atomic uint32_t events;     /**< vhost: how often something changed */
 	/* control thread only */
 	struct ethdev_device device;
@@ -178,6 +179,8 @@ void ethdev_vhost_watch(struct ethdev_ep *e);
 void ethdev_vhost_unwatch(struct ethdev_ep *e);
 /** Queues that the machine receives from: the first so many. Any thread. */
 unsigned int ethdev_vhost_nb_tx(const struct ethdev_ep *e);
+/** Whether the machine sends to a queue. Any thread. */
+bool ethdev_vhost_receives(const struct ethdev_ep *e, uint16_t queue);
 
 /* ---- devargs.c ---- */
 

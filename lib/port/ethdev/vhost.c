@@ -14,18 +14,28 @@ static void
 read_queue_events(struct ethdev_ep *e, uint16_t port_id)
 {
 	struct rte_eth_vhost_queue_event ev;
+	_Atomic uint32_t *enabled;
 	uint32_t bit;
 
 	while (rte_eth_vhost_get_queue_event(port_id, &ev) == 0) {
-		if (ev.rx || ev.queue_id >= VALE_QUEUES_MAX)
+		if (ev.queue_id >= VALE_QUEUES_MAX)
 			continue;
+		enabled = ev.rx ? &e->rx_enabled : &e->tx_enabled;
 		bit = 1u << ev.queue_id;
-		/* relaxed: a worker that sees it late sends to a queue that refuses */
+		/* relaxed: a worker that sees it late meets a queue that refuses */
 		if (ev.enable)
-			atomic_fetch_or_explicit(&e->tx_enabled, bit, memory_order_relaxed);
+			atomic_fetch_or_explicit(enabled, bit, memory_order_relaxed);
 		else
-			atomic_fetch_and_explicit(&e->tx_enabled, ~bit, memory_order_relaxed);
+			atomic_fetch_and_explicit(enabled, ~bit, memory_order_relaxed);
 	}
+}
+
+/** The driver forgets its queues' state without a word. */
+static void
+forget_queues(struct ethdev_ep *e)
+{
+	atomic_store_explicit(&e->tx_enabled, 0, memory_order_relaxed);
+	atomic_store_explicit(&e->rx_enabled, 0, memory_order_relaxed);
 }
 
 static int
@@ -36,8 +46,7 @@ on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_pa
 	if (type == RTE_ETH_EVENT_QUEUE_STATE)
 		read_queue_events(e, port_id);
 	else if (rte_eth_devices[port_id].data->dev_link.link_status == RTE_ETH_LINK_DOWN)
-		/* the driver forgets its queues' state without a word */
-		atomic_store_explicit(&e->tx_enabled, 0, memory_order_relaxed);
+		forget_queues(e);
 	/* release: who sees the count sees what was stored before */
 	atomic_fetch_add_explicit(&e->events, 1, memory_order_release);
 	ethdev_announce_event();
@@ -47,6 +56,9 @@ on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_pa
 void
 ethdev_vhost_watch(struct ethdev_ep *e)
 {
+	/* it tells of every message of the machine; with --log-level it still can */
+	if (rte_log_get_level(rte_log_register("lib.vhost.config")) == RTE_LOG_INFO)
+		rte_log_set_level_pattern("lib.vhost.config", RTE_LOG_WARNING);
 	rte_eth_dev_callback_register(e->port_id, RTE_ETH_EVENT_QUEUE_STATE, on_event, e);
 	rte_eth_dev_callback_register(e->port_id, RTE_ETH_EVENT_INTR_LSC, on_event, e);
 }
@@ -70,4 +82,10 @@ ethdev_vhost_nb_tx(const struct ethdev_ep *e)
 
 	/* the first so many in a row: guests enable them in order */
 	return on == UINT32_MAX ? 32 : (unsigned int)__builtin_ctz(~on);
+}
+
+bool
+ethdev_vhost_receives(const struct ethdev_ep *e, uint16_t queue)
+{
+	return atomic_load_explicit(&e->rx_enabled, memory_order_relaxed) & (1u << queue);
 }

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Objective: the second example of VALE's manual page: two switches, two virtual machines on each. Stock QEMU joins by
+# vhost-user. The pairs have the same IP and MAC addresses, so that a frame on the wrong switch would be answered.
+#
+# Steps:
+#  1. Four machines start: on vale1 QEMU listens and the switch connects, on vale2 the switch listens.
+#  2. Machines of one switch ping each other and carry TCP, with checksum offload on and off; one has two queues.
+#  3. Broadcasts on vale1 reach no machine of vale2, and a peer is the one of the same switch.
+#  4. The switch is restarted under them: they ping again, in both roles; one machine is killed: its link is down.
+#
+# shellcheck source=tests/vm/vm.inc
+. "$(dirname "$0")/vm.inc"
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+create_ports() {
+	ctl create vale1:a --vhost "$WORK/vm1a.sock"
+	ctl create vale1:b --vhost "$WORK/vm1b.sock"
+	ctl create vale2:a --vhost "$WORK/vm2a.sock" --vhost-server
+	ctl create vale2:b --vhost "$WORK/vm2b.sock" --vhost-server --mac 02:00:00:00:00:bb
+}
+
+# machine NAME N MODE [QUEUES]: QEMU's end of $WORK/NAME.sock. Without message-signalled interrupts: emulated ones of
+# QEMU 7.2 dereference what only KVM has (kvm_virtio_pci_irqfd_use() in hw/virtio/virtio-pci.c).
+machine() {
+	local name=$1 n=$2 mode=$3 queues=${4:-1}
+
+	vm_start "$name" "10.7.0.$n/24" -smp "$queues" \
+		-chardev "socket,id=net,path=$WORK/$name.sock,$mode" \
+		-netdev "vhost-user,id=net,chardev=net,queues=$queues" \
+		-device "virtio-net-pci,netdev=net,mac=02:00:00:00:07:0$n,mq=on,vectors=0,romfile="
+}
+
+links_up() {
+	local p
+
+	for p in vale1:a vale1:b vale2:a vale2:b; do
+		wait_port "$p" link true "$1"
+	done
+}
+
+# pings TEXT FROM: none of ten may be lost, once neighbours know each other
+pings() {
+	vm_run "$2" 30 "ping -q -c 10 -i 0.05 -W 5 10.7.0.2"
+	grep -q "10 packets received, 0% packet loss" <<<"$VM_SAID" || die "$1: $2: $VM_SAID"
+	ok "$1: $2: 10 pings, none lost"
+}
+
+# pings_soon TEXT FROM SECONDS: once the first answer has come
+pings_soon() {
+	vm_run "$2" "$(($3 + 5))" "n=0; until ping -q -c 1 -W 1 10.7.0.2 >/dev/null; do n=\$((n + 1)); [ \$n -lt $3 ] || exit 1; done"
+	pings "$1" "$2"
+}
+
+# tcp TEXT FROM TO MB: random bytes by TCP arrive as they were sent
+tcp() {
+	local sum
+
+	vm_begin "$3" "nc -l -p 5000 | md5sum"
+	local seq=$VM_SEQ
+	vm_run "$2" 30 "dd if=/dev/urandom of=/tmp/sent bs=64k count=$((16 * $4)) 2>/dev/null; md5sum </tmp/sent"
+	sum=$VM_SAID
+	vm_run "$2" 60 "until nc -w 30 10.7.0.2 5000 </tmp/sent; do sleep 0.2; done"
+	vm_end "$3" "$seq" 60 "nc -l" || die "$1: $3: $VM_SAID"
+	expect_eq "$sum" "$VM_SAID" "$1: $4 MB from $2 to $3 by TCP"
+}
+
+# received NAME: frames, in VM_SAID
+received() {
+	vm_run "$1" 10 "cat /sys/class/net/eth0/statistics/rx_packets"
+}
+
+vm_prepare
+switch_start
+
+# 1
+create_ports
+machine vm1a 1 server=on,wait=off
+machine vm1b 2 server=on,wait=off 2
+machine vm2a 1 reconnect=1
+machine vm2b 2 reconnect=1
+for m in vm1a vm1b vm2a vm2b; do
+	vm_wait_ready "$m" 90
+done
+links_up 10
+ok "four machines run"
+
+# 2
+for m in vm1a vm2a; do
+	pings_soon "the machines of one switch" "$m" 20
+done
+tcp "vale1" vm1a vm1b 4
+tcp "vale2" vm2a vm2b 4
+expect_eq 0 "$(port vale1:b drops.dst_full)" "nothing was lost at vale1:b"
+
+# 3
+for m in vm1a vm2a; do
+	vm_run "${m%a}b" 10 "(hostname | nc -l -p 5001 >/dev/null) & true"
+	vm_run "$m" 20 "nc 10.7.0.2 5001 </dev/null"
+	expect_eq "${m%a}b" "$VM_SAID" "who answers $m is the machine of its switch"
+done
+sleep 0.5
+received vm2a
+before=$VM_SAID
+seen=$(port vale2:a tx_packets)
+rx=$(port vale1:b tx_packets)
+vm_run vm1a 20 "arping -q -c 5 -w 6 -I eth0 10.7.0.99; true"
+[ "$(port vale1:b tx_packets)" -ge "$((rx + 5))" ] || die "broadcasts of vm1a do not reach vm1b"
+expect_eq "$seen" "$(port vale2:a tx_packets)" "vale2 delivers nothing of vale1's"
+received vm2a
+expect_eq "$before" "$VM_SAID" "and vm2a receives nothing"
+
+# 4
+switch_stop || die "the switch did not end well"
+switch_start
+create_ports
+links_up 30
+for m in vm1a vm2a; do
+	pings_soon "after a restart of the switch" "$m" 30
+done
+switch_kill
+switch_start
+create_ports
+links_up 30
+for m in vm1a vm2a; do
+	pings_soon "after the switch was killed" "$m" 30
+done
+kill -KILL "${VM_PID[vm2b]}"
+wait_port vale2:b link false 5
+ok "a machine that ended has its link down"
+vm_stop_all
+for p in vale1:a vale1:b vale2:a vale2:b; do
+	ctl destroy "$p"
+done
+switch_stop || die "the switch did not end well"
+left=$(find "$WORK" -name '*2?.sock')
+[ -z "$left" ] || die "sockets of the switch are left: $left"
+ok "no socket of the switch is left"
