@@ -9,7 +9,8 @@ cd "$(dirname "$0")" || exit 1
 . devtools/host.sh
 
 packages=(build-essential clang dpkg-dev meson ninja-build pkgconf libdpdk-dev dpdk-dev
-	libcmocka-dev iproute2 iputils-ping iperf3 tcpdump ethtool procps python3 shellcheck)
+	libcmocka-dev iproute2 iputils-ping iperf3 tcpdump ethtool procps python3 shellcheck
+	qemu-system-x86 busybox-static)
 # what the most demanding test takes
 memory_mb=1200
 
