@@ -84,6 +84,7 @@ int ctl_stats(struct ctl *c, int argc, char **argv);
 int ctl_create(struct ctl *c, int argc, char **argv); /* port_life.c */
 int ctl_destroy(struct ctl *c, int argc, char **argv);
 int ctl_attach(struct ctl *c, int argc, char **argv);
+int ctl_attach_host(struct ctl *c, const char *name);
 int ctl_detach(struct ctl *c, int argc, char **argv);
 int ctl_wait(struct ctl *c, int argc, char **argv);
 int ctl_capture(struct ctl *c, int argc, char **argv);

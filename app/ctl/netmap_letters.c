@@ -83,15 +83,6 @@ list_or_show(struct ctl *c, char *name)
 	return run_verb(c, colon != NULL && colon[1] != '\0' ? "show" : "list", name);
 }
 
-static int
-refuse_host_stack(struct ctl *c, const char *name)
-{
-	ctl_doing(c, "attach %s with the host stack", name);
-	return ctl_refuse(c, ENOTSUP,
-		"it is not available in this version; a tap device joins the host's stack: "
-		"vale-ctl attach vale0:host net_tap0,iface=vale0tap");
-}
-
 /* argv[0] is the first letter. */
 int
 ctl_letters(struct ctl *c, int argc, char **argv)
@@ -124,6 +115,6 @@ ctl_letters(struct ctl *c, int argc, char **argv)
 	case 'd':
 		return run_verb(c, "detach", l.name);
 	default: /* -h */
-		return l.name != NULL ? refuse_host_stack(c, l.name) : run_verb(c, "help", NULL);
+		return l.name != NULL ? ctl_attach_host(c, l.name) : run_verb(c, "help", NULL);
 	}
 }

@@ -182,26 +182,48 @@ ctl_detach(struct ctl *c, int argc, char **argv)
 	return port_request(c, VALE_CTL_DETACH, argv[1]);
 }
 
+/* What the switch chose, where it had a choice. */
+static int
+attached(const struct ctl *c, struct vale_ctl_reply *reply)
+{
+	reply->text[sizeof(reply->text) - 1] = '\0';
+	if (!c->json && reply->text[0] != '\0')
+		puts(reply->text);
+	return ctl_done(c);
+}
+
 /* Without devargs PPP is an interface of the system, and the switch chooses the driver. */
-int
-ctl_attach(struct ctl *c, int argc, char **argv)
+static int
+attach(struct ctl *c, enum vale_ctl_type type, const char *name, const char *devargs)
 {
 	struct vale_ctl_attach_ethdev_req req = {0};
 	struct vale_ctl_reply reply;
 	int rc;
 
-	ctl_doing(c, "attach %s", argv[1]);
-	if (argc > 2) {
-		if (argv[2][0] == '\0' || strlen(argv[2]) >= sizeof(req.devargs))
+	ctl_doing(c, "attach %s", name);
+	if (devargs != NULL) {
+		if (devargs[0] == '\0' || strlen(devargs) >= sizeof(req.devargs))
 			return ctl_refuse(c, EINVAL, "device arguments have 1 to %zu characters",
 				sizeof(req.devargs) - 1);
-		memcpy(req.devargs, argv[2], strlen(argv[2]));
+		memcpy(req.devargs, devargs, strlen(devargs));
 	}
-	vale_ctl_hdr_init(&req.hdr, VALE_CTL_ATTACH_ETHDEV, sizeof(req));
-	rc = ctl_set_name(c, req.name, sizeof(req.name), argv[1]);
+	vale_ctl_hdr_init(&req.hdr, type, sizeof(req));
+	rc = ctl_set_name(c, req.name, sizeof(req.name), name);
 	if (rc == CTL_OK)
 		rc = ctl_call(c, &req, &reply, sizeof(reply));
-	return rc == CTL_OK ? ctl_done(c) : rc;
+	return rc == CTL_OK ? attached(c, &reply) : rc;
+}
+
+int
+ctl_attach(struct ctl *c, int argc, char **argv)
+{
+	return attach(c, VALE_CTL_ATTACH_ETHDEV, argv[1], argc > 2 ? argv[2] : NULL);
+}
+
+int
+ctl_attach_host(struct ctl *c, const char *name)
+{
+	return attach(c, VALE_CTL_ATTACH_HOST, name, NULL);
 }
 
 static int

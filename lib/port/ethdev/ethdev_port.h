@@ -11,6 +11,9 @@
  *   devargs.c           arguments as typed, completed with what the driver needs
  *   driver.c            what is known about single drivers
  *   device.c            the DPDK device: found, made, set up, given back
+ *   interface.c         an interface attached by its name alone
+ *   host_stack.c        the kernel's stack above an interface: cut off, or joined to a tap
+ *   tc_filter.c         programs as filters, where the kernel has no links for them
  *   kernel_if.c         the kernel's interface below it: MTU, link, segmentation
  *   vhost.c             which of its queues a virtual machine uses
  *   xdp_guard.c         the program that keeps a veth's peer from sending super-frames
@@ -32,6 +35,7 @@
 #include <rte_mempool.h>
 #include <rte_spinlock.h>
 
+#include "host_stack.h"
 #include "vale_control_proto.h"
 #include "vale_port.h"
 
@@ -143,7 +147,10 @@ struct ethdev_ep {
 	struct kernel_if kif;
 	bool started;
 	bool made_promiscuous;
-	uint32_t events_seen;		   /**< of events */
+	uint32_t events_seen;	 /**< of events */
+	struct host_stack stack; /**< what was done to the interface of it */
+	struct ethdev_ep *host,
+		*nic; /**< ports of an interface and its host, each of the other; NULL without */
 	char devargs[VALE_CTL_DEVARGS_SZ]; /**< as typed */
 	TAILQ_ENTRY(ethdev_ep) next;
 	/* workers */
@@ -169,6 +176,9 @@ int ethdev_name_free(const struct vale_name *name, bool exempt, char *why);
 /** Make a port that comes with the device of these arguments. 0 or -errno, with @p why. */
 int ethdev_create_port(
 	const struct vale_name *name, const char *devargs, const uint8_t mac[6], char *why);
+/** Plug a device into a port. 0 with *e, or -errno with @p why. */
+int ethdev_plug(const struct vale_name *name, const char *devargs, struct ethdev_ep **e, char *why);
+struct vale_switches *ethdev_switches(void);
 /** Have the control thread look at all devices. Any thread. */
 void ethdev_announce_event(void);
 
@@ -215,6 +225,18 @@ bool ethdev_device_is_vdev(const struct ethdev_device *d);
 /** Forget what was probed at EAL's start. */
 void ethdev_device_fini(void);
 
+/* ---- interface.c ---- */
+
+/**
+ * Attach the interface PPP; with @p with_host the kernel's stack gets a port as well.
+ * @param said
+ *   VALE_CTL_TEXT_SZ bytes; receives what was done.
+ * @return 0 or -errno, with @p why.
+ */
+int ethdev_attach_interface(const struct vale_name *name, bool with_host, char *said, char *why);
+/** Give the interface back to the stack, before its device is closed. */
+void ethdev_interface_release(struct ethdev_ep *e);
+
 /* ---- kernel_if.c ---- */
 
 /** Look an interface up. 0 or -errno. */
@@ -233,6 +255,8 @@ bool kernel_if_refresh(struct kernel_if *k, bool gone);
 int kernel_if_flags(const char *name);
 /** MTU of an interface in bytes, or -errno. */
 int kernel_if_mtu(const char *name);
+/** Read the MAC address of an interface. 0 or -errno. */
+int kernel_if_mac(const char *name, uint8_t mac[6]);
 /** Set the MTU of an interface. 0 or -errno. */
 int kernel_if_set_mtu(const char *name, int mtu);
 /** A netlink socket that is readable when an interface changed, or -errno. */
@@ -242,6 +266,9 @@ void kernel_if_monitor_drain(int fd);
 
 /* ---- features.c ---- */
 
+/** Receive queues of an interface, each of which has a transmit queue; -ENOTSUP if not each has, or
+ * -errno. */
+int if_nb_queues(const char *iface);
 /** Whether the interface's driver is called @p driver. */
 bool if_driver_is(const char *iface, const char *driver);
 /**

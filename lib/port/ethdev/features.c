@@ -37,6 +37,23 @@ if_driver_is(const char *iface, const char *driver)
 	return ethtool(iface, &info) == 0 && strcmp(info.driver, driver) == 0;
 }
 
+int
+if_nb_queues(const char *iface)
+{
+	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
+	int ret = ethtool(iface, &ch);
+	unsigned int rx, tx;
+
+	/* not every driver can tell: those that cannot have one */
+	if (ret == -EOPNOTSUPP)
+		return 1;
+	if (ret < 0)
+		return ret;
+	rx = ch.combined_count + ch.rx_count;
+	tx = ch.combined_count + ch.tx_count;
+	return tx < rx ? -ENOTSUP : (int)rx;
+}
+
 /** Number of features that the kernel knows, or -errno. */
 static int
 nb_features(const char *iface)

@@ -52,6 +52,17 @@ kernel_if_mtu(const char *name)
 }
 
 int
+kernel_if_mac(const char *name, uint8_t mac[6])
+{
+	struct ifreq ifr = {0};
+	int ret = if_ioctl(name, SIOCGIFHWADDR, &ifr);
+
+	if (ret == 0)
+		memcpy(mac, ifr.ifr_hwaddr.sa_data, 6);
+	return ret;
+}
+
+int
 kernel_if_set_mtu(const char *name, int mtu)
 {
 	struct ifreq ifr = {.ifr_mtu = mtu};

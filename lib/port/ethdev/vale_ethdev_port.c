@@ -180,6 +180,7 @@ op_destroy(struct vale_endpoint *ep)
 	for (i = 0; i < ep->nb_rxq; i++)
 		lost += ethdev_rx_pending(ep->rxq[i]);
 	TAILQ_REMOVE(&port.eps, e, next);
+	ethdev_interface_release(e);
 	ep_free(e);
 	return lost;
 }
@@ -331,7 +332,7 @@ ep_make(const char *devargs, const struct ethdev_args *args, const struct socket
 /** @param mac  With it the port is created, and the device is the port's own. */
 static int
 plug(const struct vale_name *name, const char *devargs, const struct ethdev_args *args,
-	const uint8_t *mac, char *why)
+	const uint8_t *mac, struct ethdev_ep **out, char *why)
 {
 	struct socket_set before;
 	struct ethdev_ep *e;
@@ -355,6 +356,7 @@ plug(const struct vale_name *name, const char *devargs, const struct ethdev_args
 	TAILQ_INSERT_TAIL(&port.eps, e, next);
 	VALE_LOG(INFO, "port %s is device %s, %u receive and %u transmit queues", name->full,
 		e->device.name, e->ep.nb_rxq, e->ep.nb_txq);
+	*out = e;
 	return 0;
 }
 
@@ -375,18 +377,36 @@ check_once(const struct ethdev_args *args, char *why)
 	return 0;
 }
 
-static int
-attach(const char *text, const char *devargs, char *why)
+int
+ethdev_plug(const struct vale_name *name, const char *devargs, struct ethdev_ep **e, char *why)
 {
+	struct ethdev_args args;
+	int ret = ethdev_args_parse(devargs, name->port, &args, why);
+
+	if (ret == 0)
+		ret = check_once(&args, why);
+	return ret < 0 ? ret : plug(name, devargs, &args, NULL, e, why);
+}
+
+struct vale_switches *
+ethdev_switches(void)
+{
+	return port.switches;
+}
+
+static int
+attach(const struct vale_ctl_attach_ethdev_req *req, char *said, char *why)
+{
+	bool with_host = req->hdr.type == VALE_CTL_ATTACH_HOST;
 	struct vale_port *p;
 	struct vale_name name;
-	struct ethdev_args args;
+	struct ethdev_ep *e;
 	const char *reason;
 	int ret;
 
-	ret = vale_name_parse(text, &name, &reason);
+	ret = vale_name_parse(req->name, &name, &reason);
 	if (ret < 0) {
-		snprintf(why, ETHDEV_WHY_SZ, "port name '%s': %s", text, reason);
+		snprintf(why, ETHDEV_WHY_SZ, "port name '%s': %s", req->name, reason);
 		return ret;
 	}
 	/* before an interface is touched */
@@ -398,12 +418,15 @@ attach(const char *text, const char *devargs, char *why)
 			name.full);
 		return -EBUSY;
 	}
-	ret = ethdev_args_parse(devargs, name.port, &args, why);
-	if (ret == 0)
-		ret = check_once(&args, why);
-	if (ret < 0)
-		return ret;
-	return plug(&name, devargs, &args, NULL, why);
+	if (req->devargs[0] == '\0')
+		return ethdev_attach_interface(&name, with_host, said, why);
+	if (!with_host)
+		return ethdev_plug(&name, req->devargs, &e, why);
+	snprintf(why, ETHDEV_WHY_SZ,
+		"the host's stack comes with an interface that is attached by its name alone, "
+		"without "
+		"device arguments");
+	return -EINVAL;
 }
 
 const struct vale_ethdev_conf *
@@ -429,13 +452,14 @@ ethdev_create_port(
 	const struct vale_name *name, const char *devargs, const uint8_t mac[6], char *why)
 {
 	struct ethdev_args args;
+	struct ethdev_ep *e;
 	int ret;
 
 	/* what its driver reserves is not a secondary's */
 	vale_client_memory_own_begin();
 	ret = ethdev_args_parse(devargs, name->port, &args, why);
 	if (ret == 0)
-		ret = plug(name, devargs, &args, mac, why);
+		ret = plug(name, devargs, &args, mac, &e, why);
 	vale_client_memory_own_end();
 	return ret;
 }
@@ -444,7 +468,7 @@ static void
 on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 {
 	const struct vale_ctl_attach_ethdev_req *req = (const void *)msg;
-	struct vale_ctl_reply reply;
+	struct vale_ctl_reply reply = {0};
 	char why[ETHDEV_WHY_SZ] = "";
 	int ret;
 
@@ -454,13 +478,12 @@ on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 		return;
 	/* what its driver reserves is not a secondary's */
 	vale_client_memory_own_begin();
-	ret = attach(req->name, req->devargs, why);
+	ret = attach(req, reply.text, why);
 	vale_client_memory_own_end();
 	if (ret < 0) {
 		vale_conn_refuse(conn, msg, -ret, "%s", why);
 		return;
 	}
-	memset(&reply, 0, sizeof(reply));
 	vale_conn_reply(conn, msg, &reply, sizeof(reply), NULL, 0);
 }
 
@@ -502,6 +525,8 @@ vale_ethdev_init(
 		return ret;
 	}
 	vale_server_handle_operator(server, VALE_CTL_ATTACH_ETHDEV,
+		sizeof(struct vale_ctl_attach_ethdev_req), on_attach, NULL);
+	vale_server_handle_operator(server, VALE_CTL_ATTACH_HOST,
 		sizeof(struct vale_ctl_attach_ethdev_req), on_attach, NULL);
 	return 0;
 }

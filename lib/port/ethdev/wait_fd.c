@@ -110,12 +110,15 @@ struct found {
 
 /**
  * A packet socket is shown what its interface sends as well: frames of this machine's own stack
- * and, from drivers that send by another socket, our own again. Only what arrives is wanted.
+ * and, from drivers that send by another socket, our own again. Nor is what we hand to
+ * that stack ourselves wanted, only what arrives.
  */
 static void
 drop_outgoing(int fd)
 {
 	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_MARK)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, HOST_STACK_MARK, 2, 0),
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, 0),
