@@ -60,6 +60,10 @@ host_pings 10.7.0.1 || die "the host does not reach A: $(cat "$WORK/host.out")"
 ok "-d gives the interfaces back as they were"
 
 # 3
+first=$(ctl -a vale0:va)
+ctl -d vale0:va
+expect_eq "$first" "$(ctl -a vale0:va)" "attached again in the same way"
+ctl -d vale0:va
 said=$(ctl -h vale0:va)
 expect_eq "vale0:va is interface va, by AF_PACKET; vale0:va_h is this host" "$said" "-h says what is where"
 ctl attach vale0:vb

@@ -300,6 +300,10 @@ int socket_set_take(struct socket_set *s);
 void socket_set_free(struct socket_set *s);
 /** Give each receive queue of @p e its descriptor. @p before: taken before the device was made. */
 void ethdev_wait_fds(struct ethdev_ep *e, const struct socket_set *before);
+/** Note an endpoint's sockets by inode, before its device is closed; */
+void ethdev_sockets_note(const struct ethdev_ep *e, uint64_t ino[VALE_QUEUES_MAX]);
+/** and close those that the driver left open. */
+void ethdev_sockets_close(const struct ethdev_ep *e, const uint64_t ino[VALE_QUEUES_MAX]);
 /** Clear errors that would keep sockets readable for ever. Worker. */
 void socket_clear_error(int fd);
 

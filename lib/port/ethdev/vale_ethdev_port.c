@@ -18,6 +18,9 @@
  */
 #define LINK_CHECK_MS 250
 
+#define XDP_TRIES 5
+#define XDP_WAIT_US 20000
+
 /** What all ethdev ports share. Control thread. */
 static struct {
 	struct vale_ethdev_conf conf;
@@ -155,16 +158,19 @@ op_describe(struct vale_endpoint *ep, char *buf, size_t sz)
 static void
 ep_free(struct ethdev_ep *e)
 {
+	uint64_t sockets[VALE_QUEUES_MAX];
 	uint16_t i;
 
 	if (e->started)
 		ethdev_device_stop(e);
+	ethdev_sockets_note(e, sockets);
 	if (e->driver.vhost)
 		ethdev_vhost_unwatch(e);
 	for (i = 0; i < VALE_QUEUES_MAX; i++)
 		ethdev_cut_free(e->rxq[i].cut);
 	kernel_if_restore(&e->kif);
 	ethdev_device_close(&e->device);
+	ethdev_sockets_close(e, sockets);
 	/* its frames were lent for a batch at a time, and all batches have ended */
 	rte_mempool_free(e->own_pool);
 	free(e);
@@ -344,6 +350,11 @@ plug(const struct vale_name *name, const char *devargs, const struct ethdev_args
 		return ret;
 	}
 	e = ep_make(devargs, args, &before, &ret, why);
+	/* the kernel gives an AF_XDP socket's queue back some time after the socket was closed */
+	for (int i = 0; e == NULL && args->driver->own_pool && i < XDP_TRIES; i++) {
+		usleep(XDP_WAIT_US);
+		e = ep_make(devargs, args, &before, &ret, why);
+	}
 	socket_set_free(&before);
 	if (e == NULL)
 		return ret;

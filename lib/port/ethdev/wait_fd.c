@@ -218,3 +218,32 @@ socket_clear_error(int fd)
 	/* reading it clears it; an interface that went down leaves one */
 	(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len);
 }
+
+/*
+ * net_af_xdp of DPDK 22.11 counts the users of its memory once too often when it closes and keeps
+ * the socket, which keeps the interface's queue: nobody could attach it again.
+ */
+
+static uint64_t
+socket_inode(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) ? st.st_ino : 0;
+}
+
+void
+ethdev_sockets_note(const struct ethdev_ep *e, uint64_t ino[VALE_QUEUES_MAX])
+{
+	for (uint16_t i = 0; i < VALE_QUEUES_MAX; i++)
+		ino[i] = e->rxq[i].is_socket ? socket_inode(e->rxq[i].q.wait_fd) : 0;
+}
+
+void
+ethdev_sockets_close(const struct ethdev_ep *e, const uint64_t ino[VALE_QUEUES_MAX])
+{
+	for (uint16_t i = 0; i < VALE_QUEUES_MAX; i++) {
+		if (ino[i] != 0 && socket_inode(e->rxq[i].q.wait_fd) == ino[i])
+			close(e->rxq[i].q.wait_fd);
+	}
+}
