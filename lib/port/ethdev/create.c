@@ -115,7 +115,7 @@ vhost_args(
 		ret = clear_path(req->path, why);
 	if (ret < 0)
 		return ret;
-	snprintf(args, VALE_CTL_DEVARGS_SZ, "net_vhost_%s_%s,iface=%s,queues=%u,client=%u",
+	snprintf(args, VALE_CTL_DEVARGS_SZ, "net_vhost_%s_%s,iface=%s,queues=%u,client=%u,tso=1",
 		name->sw, name->port, req->path, queues, server ? 0 : 1);
 	return 0;
 }

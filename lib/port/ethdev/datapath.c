@@ -78,7 +78,10 @@ ethdev_rx_mbufs(const struct ethdev_ep *e, uint16_t queue, struct rte_mbuf **m, 
 {
 	uint16_t i, nb, kept = 0;
 
-	nb = rx_burst(e->port_id, queue, m, n);
+	if (e->rxq[queue].tso != NULL)
+		nb = ethdev_rx_tso(e->ep.rxq[queue], m, n, bad);
+	else
+		nb = rx_burst(e->port_id, queue, m, n);
 	for (i = 0; i < nb; i++) {
 		if (i + 1 < nb)
 			rte_prefetch0(rte_pktmbuf_mtod(m[i + 1], void *));
@@ -143,7 +146,7 @@ ethdev_rx_arm(struct vale_rxq *q)
 
 	if (rxq->is_socket)
 		socket_clear_error(q->wait_fd);
-	if (rxq->cut != NULL && rxq->cut->first < rxq->cut->end)
+	if ((rxq->cut != NULL && rxq->cut->first < rxq->cut->end) || ethdev_tso_waits(rxq->tso))
 		return true;
 	/* without a peer there is no interrupt; the control thread wakes us when there is one */
 	if (!rxq->intr || !atomic_load_explicit(&e->link, memory_order_relaxed))

@@ -21,6 +21,7 @@
  *   wait_fd.c           the descriptors that an idle worker waits on
  *   checksum.c          completes checksums that the kernel left to hardware
  *   datapath.c          rx and tx
+ *   tso.c               rx of long TCP segments of a virtual machine
  *   refragment.c        rx where the kernel joined IPv4 fragments
  */
 
@@ -107,9 +108,27 @@ struct cut {
 	uint32_t off;	     /**< where the next fragment begins in its payload, bytes */
 };
 
+#define TSO_BURST 64
+
+/** Frames received from a virtual machine and not handed on yet, of which the first may be half-way
+ * through being cut into segments. Worker. */
+struct tso {
+	struct rte_mbuf *m[TSO_BURST];
+	uint16_t first, end; /**< frames [first, end) of m */
+	/* m[first], while it is being cut */
+	bool cutting;
+	bool is_ipv6;
+	uint16_t l2_len, l3_len;
+	uint16_t hdr_len; /**< bytes before the payload */
+	uint32_t mss;	  /**< bytes of payload in each segment but the last */
+	uint32_t off;	  /**< where the next segment's payload begins */
+	uint32_t nb;	  /**< segments so far */
+};
+
 struct ethdev_rxq {
 	struct vale_rxq q;
 	struct cut *cut; /**< where the kernel joins fragments, else NULL */
+	struct tso *tso; /**< where a virtual machine sends, else NULL */
 	bool armed;	 /**< worker: receive interrupt is enabled */
 	bool intr;	 /**< wait_fd is a receive interrupt of the driver */
 	bool is_socket;	 /**< wait_fd is a socket of the driver */
@@ -328,6 +347,16 @@ void ethdev_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, 
 	uint16_t n, struct vale_tx_result *res);
 bool ethdev_rx_arm(struct vale_rxq *q);
 unsigned int ethdev_rx_pending(struct vale_rxq *q);
+
+/* ---- tso.c ---- */
+
+/** Receive at most @p n frames from a virtual machine's queue, long segments cut. Worker. */
+uint16_t ethdev_rx_tso(
+	struct vale_rxq *q, struct rte_mbuf **out, uint16_t n, struct vale_rx_refused *bad);
+/** Whether frames wait that were received. NULL is allowed. Worker. */
+bool ethdev_tso_waits(const struct tso *t);
+/** Free it and what it holds. NULL is allowed. */
+void ethdev_tso_free(struct tso *t);
 
 /* ---- refragment.c ---- */
 

@@ -166,8 +166,10 @@ ep_free(struct ethdev_ep *e)
 	ethdev_sockets_note(e, sockets);
 	if (e->driver.vhost)
 		ethdev_vhost_unwatch(e);
-	for (i = 0; i < VALE_QUEUES_MAX; i++)
+	for (i = 0; i < VALE_QUEUES_MAX; i++) {
 		ethdev_cut_free(e->rxq[i].cut);
+		ethdev_tso_free(e->rxq[i].tso);
+	}
 	kernel_if_restore(&e->kif);
 	ethdev_device_close(&e->device);
 	ethdev_sockets_close(e, sockets);
@@ -203,6 +205,17 @@ static const struct vale_endpoint_ops common_ops = {
 	.describe = op_describe,
 };
 
+static int
+alloc_tso(struct ethdev_ep *e)
+{
+	for (uint16_t i = 0; i < e->ep.nb_rxq; i++) {
+		e->rxq[i].tso = calloc(1, sizeof(*e->rxq[i].tso));
+		if (e->rxq[i].tso == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /** Frames of buffers of our own are lent as plain memory; those that the kernel may have joined are
  * cut. */
 static int
@@ -212,6 +225,8 @@ choose_ops(struct ethdev_ep *e)
 
 	e->ops = common_ops;
 	e->ep.ops = &e->ops;
+	if (e->driver.vhost)
+		return alloc_tso(e);
 	if (!e->lends)
 		return 0;
 	e->ops.lends_memory = true;
