@@ -70,6 +70,17 @@ choose_lcores(struct command *c)
 	return 0;
 }
 
+/* In a folder beside the control socket, which clients may write to. */
+static int
+default_memif_socket(struct command *c)
+{
+	const char *slash = strrchr(c->o.socket, '/');
+	int n = snprintf(c->o.memif_socket, sizeof(c->o.memif_socket), "%.*s/memif/%s.sock",
+		(int)(slash - c->o.socket), c->o.socket, c->eal.prefix);
+
+	return n < 0 || (size_t)n >= sizeof(c->o.memif_socket) ? -ENAMETOOLONG : 0;
+}
+
 /* Returns enum options_action, or -EINVAL after it said why. */
 static int
 parse_command(int argc, char **argv, struct command *c)
@@ -95,6 +106,9 @@ parse_command(int argc, char **argv, struct command *c)
 	if (c->o.socket[0] == '\0' &&
 		vale_ctl_default_socket(c->eal.prefix, c->o.socket, sizeof(c->o.socket)) < 0)
 		return usage_error("the default socket's path is too long; give --socket PATH");
+	if (c->o.memif_socket[0] == '\0' && default_memif_socket(c) < 0)
+		return usage_error("the path of the socket for memif clients is too long; give "
+				   "--memif-socket PATH");
 	c->memory_mb = c->eal.memory_mb != 0 ? c->eal.memory_mb : memory_needed_mb(&c->o);
 	return choose_lcores(c);
 }
@@ -149,7 +163,10 @@ raise_descriptor_limit(void)
 static int
 run_command(const struct command *c)
 {
-	struct preflight pre = {.eal = &c->eal, .socket = c->o.socket, .memory_mb = c->memory_mb};
+	struct preflight pre = {.eal = &c->eal,
+		.socket = c->o.socket,
+		.memif_socket = c->o.memif_socket,
+		.memory_mb = c->memory_mb};
 	struct run_conf conf = {.o = &c->o, .eal = &c->eal, .socket = c->o.socket};
 	char why[OPTIONS_WHY_SZ * 2];
 	sigset_t signals;

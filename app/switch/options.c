@@ -60,9 +60,10 @@ static const char help_text[] =
 	"Switch options, after --:\n"
 	"  --socket PATH        control socket (/run/vale/PREFIX.sock;\n"
 	"                       $XDG_RUNTIME_DIR/vale/PREFIX.sock when not root)\n"
-	"  --socket-owner USER  who owns the control socket (who started the switch)\n"
-	"  --socket-group GROUP its group\n"
-	"  --socket-mode MODE   its permissions, octal (0600)\n"
+	"  --memif-socket PATH  socket for memif clients (memif/PREFIX.sock beside the other)\n"
+	"  --socket-owner USER  who owns the sockets (who started the switch)\n"
+	"  --socket-group GROUP their group\n"
+	"  --socket-mode MODE   their permissions, octal (0600)\n"
 	"  --idle sleep|poll    what a worker does that has nothing to do (sleep)\n"
 	"  --batch N            frames a worker takes from a queue at once, 1..1024 (1024)\n"
 	"  --max-switches N     1..4096 (64)\n"
@@ -73,9 +74,8 @@ static const char help_text[] =
 	"  --mbufs N            frame buffers in hugepages, 2048..16777216 (65536)\n"
 	"  --verbose N          log: 0 errors, 1 notices, 2 information, 3 debug (1)\n"
 	"  --help, --version\n"
-	"Refused in this version, because they are not there yet:\n"
+	"Refused in this version, because it is not there yet:\n"
 	"  --config FILE        configuration file\n"
-	"  --memif-socket PATH  memif ports\n"
 	"\n"
 	"EAL options are DPDK's own. Without them:\n"
 	"  --file-prefix vale   name of the group that clients join\n"
@@ -237,19 +237,6 @@ parse_idle(const char *text, bool *poll, char *why)
 	return -EINVAL;
 }
 
-/* Checked like any path, so that a command line is right or wrong in every version alike. */
-static int
-parse_memif_socket(const char *text, char *why)
-{
-	char path[sizeof(((struct options *)NULL)->socket)];
-
-	if (parse_path("memif-socket", text, path, sizeof(path), why) < 0)
-		return -EINVAL;
-	snprintf(why, OPTIONS_WHY_SZ,
-		"--memif-socket: this version serves no memif ports yet, start it without");
-	return -EINVAL;
-}
-
 static int
 refuse_config(const char *text, char *why)
 {
@@ -282,7 +269,8 @@ parse_one(int opt, const char *arg, struct options *o, char *why)
 	case OPT_SOCKET:
 		return parse_path("socket", arg, o->socket, sizeof(o->socket), why);
 	case OPT_MEMIF_SOCKET:
-		return parse_memif_socket(arg, why);
+		return parse_path(
+			"memif-socket", arg, o->memif_socket, sizeof(o->memif_socket), why);
 	case OPT_SOCKET_OWNER:
 		return parse_owner(arg, &o->socket_owner, why);
 	case OPT_SOCKET_GROUP:

@@ -29,9 +29,10 @@ enum options_action {
 struct options {
 	char socket[sizeof(
 		((struct sockaddr_un *)NULL)->sun_path)]; /**< "": the prefix's default */
-	uid_t socket_owner;				  /**< (uid_t)-1: unchanged */
-	gid_t socket_group;				  /**< (gid_t)-1: unchanged */
-	mode_t socket_mode;				  /**< 0: the server's default */
+	char memif_socket[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /**< "": default */
+	uid_t socket_owner; /**< (uid_t)-1: unchanged */
+	gid_t socket_group; /**< (gid_t)-1: unchanged */
+	mode_t socket_mode; /**< 0: the server's default */
 	struct vale_limits limits;
 	uint32_t batch;	   /**< frames */
 	uint32_t ageing_s; /**< seconds, 0 = never */

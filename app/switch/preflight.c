@@ -38,34 +38,34 @@ check_live(const struct preflight *p, char *why, size_t sz)
 }
 
 static int
-check_socket(const struct preflight *p, char *why, size_t sz)
+check_socket(const char *path, const char *option, char *why, size_t sz)
 {
-	pid_t pid = instance_socket_pid(p->socket);
+	pid_t pid = instance_socket_pid(path);
 	struct stat st;
 	char comm[32];
 
 	if (pid == 0) {
 		/* a stale socket is replaced, but nothing else that has this name */
-		if (lstat(p->socket, &st) < 0 || S_ISSOCK(st.st_mode))
+		if (lstat(path, &st) < 0 || S_ISSOCK(st.st_mode))
 			return 0;
 		snprintf(why, sz,
 			"%s exists and is no socket; take another path: "
-			"vale-switch -- --socket PATH",
-			p->socket);
+			"vale-switch -- --%s PATH",
+			path, option);
 		return -EBUSY;
 	}
 	if (pid < 0) {
 		snprintf(why, sz,
 			"socket %s is served by another process; take another one: "
-			"vale-switch -- --socket %s.2",
-			p->socket, p->socket);
+			"vale-switch -- --%s %s.2",
+			path, option, path);
 		return -EBUSY;
 	}
 	vale_process_comm(pid, comm, sizeof(comm));
 	snprintf(why, sz,
 		"socket %s is served by %s, pid %d; take another one with "
-		"`vale-switch -- --socket %s.2`, or end it: kill %d",
-		p->socket, comm, pid, p->socket, pid);
+		"`vale-switch -- --%s %s.2`, or end it: kill %d",
+		path, comm, pid, option, path, pid);
 	return -EBUSY;
 }
 
@@ -197,7 +197,9 @@ preflight_check(struct preflight *p, char *why, size_t sz)
 	p->mounts.nb = 0;
 	ret = p->eal->no_shconf ? 0 : check_live(p, why, sz);
 	if (ret == 0)
-		ret = check_socket(p, why, sz);
+		ret = check_socket(p->socket, "socket", why, sz);
+	if (ret == 0 && p->memif_socket != NULL)
+		ret = check_socket(p->memif_socket, "memif-socket", why, sz);
 	if (ret == 0 && !p->eal->no_huge && !p->eal->in_memory)
 		ret = check_mounted(p, why, sz);
 	if (ret == 0 && p->mounts.nb > 0)

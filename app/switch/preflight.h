@@ -18,6 +18,7 @@
 struct preflight {
 	const struct eal_args *eal; /**< with prefix set */
 	const char *socket;	    /**< control socket */
+	const char *memif_socket;   /**< that for memif clients; NULL: none */
 	uint64_t memory_mb;	    /**< to be there at start */
 	struct huge_mounts mounts;  /**< out: empty with --no-huge */
 };

@@ -23,6 +23,7 @@
 #include "vale_ethdev_port.h"
 #include "vale_group.h"
 #include "vale_log.h"
+#include "vale_memif_port.h"
 #include "vale_pool.h"
 #include "vale_switch.h"
 #include "vale_worker.h"
@@ -39,7 +40,7 @@ struct parts {
 	struct vale_workers *ws;
 	struct vale_switches *switches;
 	struct vale_server *server;
-	bool group, pdump, dpdk, ethdev, admin;
+	bool group, pdump, dpdk, ethdev, memif, admin;
 };
 
 static int
@@ -118,6 +119,11 @@ socket_mode(const struct options *o)
 		return o->socket_mode;
 	/* a group that is named is meant to connect */
 	return o->socket_group != (gid_t)-1 ? 0660 : 0600;
+/* A group that is named is meant to connect. */
+static mode_t
+socket_mode(const struct options *o)
+{
+	return o->socket_mode == 0 && o->socket_group != (gid_t)-1 ? 0660 : o->socket_mode;
 }
 
 static int
@@ -198,6 +204,27 @@ init_kinds(struct parts *p)
 }
 
 static int
+init_memif(struct parts *p)
+{
+	const struct options *o = p->conf->o;
+	const struct vale_memif_conf conf = {
+		.path = o->memif_socket,
+		.owner = o->socket_owner,
+		.group = o->socket_group,
+		.mode = socket_mode(o),
+	};
+	int ret = vale_memif_init(&conf, p->switches, p->server);
+
+	p->memif = ret == 0;
+	if (ret < 0)
+		VALE_LOG(ERR,
+			"cannot start: socket for memif clients %s: %s; take another one: "
+			"vale-switch -- --memif-socket PATH",
+			conf.path, strerror(-ret));
+	return ret;
+}
+
+static int
 init_admin(struct parts *p)
 {
 	const struct vale_admin_conf conf = {
@@ -224,6 +251,7 @@ build(struct parts *p)
 		init_group,
 		init_pdump,
 		init_kinds,
+		init_memif,
 		init_admin,
 		watch_group,
 	};
@@ -255,6 +283,8 @@ take_down_ports(struct parts *p)
 	p->switches = NULL;
 	if (p->admin)
 		vale_admin_fini();
+	if (p->memif)
+		vale_memif_fini();
 	if (p->ethdev)
 		vale_ethdev_fini();
 	if (p->dpdk)

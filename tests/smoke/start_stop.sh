@@ -103,7 +103,7 @@ nothing_left "one CPU"
 refused 2 "must be a number from 1 to 1024" -- --batch 0
 refused 2 "vale-switch -- --batch" --batch 64
 refused 2 "power of two" -- --ring-size 1000
-refused 2 "memif" -- --memif-socket /run/vale/memif/x.sock
+refused 2 "absolute path" -- --memif-socket x.sock
 refused 2 "configuration" -- --config /etc/vale.conf
 refused 2 "always the primary" --proc-type secondary
 refused 2 "CPU 1023 in" --lcores 1@1023

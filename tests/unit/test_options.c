@@ -130,7 +130,6 @@ options_parse_bad_value_is_refused_in_one_line(void **state)
 		"--socket-owner no_such_user",
 		"--socket-group no_such_group",
 		"--config /etc/x",
-		"--memif-socket /run/x",
 		"--memif-socket x",
 		"--verbose 4",
 		"--unknown",

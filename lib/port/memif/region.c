@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <rte_common.h>
+
+#include "memif_port.h"
+
+/* Bytes mapped of one client and of all; address space has 128 TiB. */
+#define CLIENT_BYTES_MAX (UINT64_C(64) << 30)
+#define ALL_BYTES_MAX (UINT64_C(32) << 40)
+/* What a descriptor's 32-bit offset reaches, and a frame behind it. */
+#define REGION_BYTES_MAX ((UINT64_C(4) << 30) + (UINT64_C(1) << 30))
+
+/* Only memory: a file of another kind may make us wait for its pages for as long as its owner
+ * likes (FUSE, a network), or have none. Sets *page_sz to what the length of a mapping must be a
+ * multiple of. */
+static int
+check_file(int fd, uint64_t size, uint64_t *page_sz, char *why)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0) {
+		snprintf(why, VALE_CTL_TEXT_SZ, "region: cannot look at its descriptor: %s",
+			strerror(errno));
+		return -EBADF;
+	}
+	if (!S_ISREG(st.st_mode) ||
+		((uint32_t)fs.f_type != TMPFS_MAGIC && (uint32_t)fs.f_type != HUGETLBFS_MAGIC)) {
+		snprintf(why, VALE_CTL_TEXT_SZ,
+			"region: its descriptor is no memory (memfd, tmpfs or hugetlbfs)");
+		return -EINVAL;
+	}
+	if ((uint64_t)st.st_size < size) {
+		snprintf(why, VALE_CTL_TEXT_SZ,
+			"region: its file has %" PRIu64 " bytes, not %" PRIu64,
+			(uint64_t)st.st_size, size);
+		return -EINVAL;
+	}
+	*page_sz = (uint32_t)fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 4096;
+	return 0;
+}
+
+static int
+check_limits(const struct memif_port *p, uint64_t len, char *why)
+{
+	if (p->mapped + len > CLIENT_BYTES_MAX) {
+		snprintf(why, VALE_CTL_TEXT_SZ,
+			"regions: limit spent, a client may share %" PRIu64 " GB",
+			CLIENT_BYTES_MAX >> 30);
+		return -ENOMEM;
+	}
+	if (memif.mapped + len > ALL_BYTES_MAX) {
+		snprintf(why, VALE_CTL_TEXT_SZ,
+			"regions: limit spent, all clients together may share %" PRIu64 " GB",
+			ALL_BYTES_MAX >> 30);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static int
+map_region(struct memif_port *p, uint16_t index, uint64_t size, uint64_t len, int fd, char *why)
+{
+	struct memif_mapping *map = &p->mapping[index];
+	void *addr;
+	int ret;
+
+	/* no reservation: hugepages that are not there must not be taken from others */
+	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (addr == MAP_FAILED) {
+		ret = -errno;
+		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: cannot map it: %s", index,
+			strerror(errno));
+		return ret;
+	}
+	ret = memif_guard_add(addr, len, p);
+	if (ret < 0) {
+		munmap(addr, len);
+		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: limit spent, regions of all clients",
+			index);
+		return ret;
+	}
+	*map = (struct memif_mapping){.addr = addr, .len = len, .guard = ret};
+	p->region[index] = (struct memif_region){.addr = addr, .size = size};
+	p->mapped += len;
+	memif.mapped += len;
+	return 0;
+}
+
+int
+memif_region_add(struct memif_port *p, uint16_t index, uint64_t size, int fd, char *why)
+{
+	uint64_t page_sz, len;
+	int ret;
+
+	if (index >= MEMIF_REGIONS_MAX) {
+		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: limit spent, a client has at most %u",
+			index, MEMIF_REGIONS_MAX);
+		return -EINVAL;
+	}
+	if (p->mapping[index].addr != NULL || size == 0) {
+		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: %s", index,
+			size == 0 ? "has no bytes" : "is there already");
+		return -EINVAL;
+	}
+	ret = check_file(fd, size, &page_sz, why);
+	if (ret < 0)
+		return ret;
+	size = RTE_MIN(size, REGION_BYTES_MAX);
+	len = (size + page_sz - 1) / page_sz * page_sz;
+	ret = check_limits(p, len, why);
+	return ret < 0 ? ret : map_region(p, index, size, len, fd, why);
+}
+
+void
+memif_regions_free(struct memif_port *p)
+{
+	for (unsigned int i = 0; i < RTE_DIM(p->mapping); i++) {
+		struct memif_mapping *map = &p->mapping[i];
+
+		if (map->addr == NULL)
+			continue;
+		memif_guard_del(map->guard);
+		munmap(map->addr, map->len);
+		memif.mapped -= map->len;
+		map->addr = NULL;
+	}
+	p->mapped = 0;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "memif_port.h"
+#include "vale_log.h"
+
+/* How often queues are looked at whose clients may have failed to ring, in milliseconds. */
+#define SWEEP_MS 50
+
+struct memif memif = {.listen_fd = -1, .spare_fd = -1, .fault_fd = -1};
+
+/* No descriptor is left: the one kept for this turns the client away, who would otherwise wait, and
+ * keep the listener ready for ever. */
+static void
+turn_away(void)
+{
+	int fd;
+
+	if (!memif.turned_away)
+		VALE_LOG(ERR, "no descriptor for another memif client (%s); raise `ulimit -n`",
+			strerror(errno));
+	memif.turned_away = true;
+	close(memif.spare_fd);
+	fd = accept4(memif.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	memif.spare_fd = eventfd(0, EFD_CLOEXEC);
+}
+
+static void
+on_client(void *arg, int listen_fd)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		memif_conn_open(fd);
+	else if (errno == EMFILE || errno == ENFILE)
+		turn_away();
+}
+
+static void
+on_fault(void *arg, int fd)
+{
+	uint64_t n;
+
+	if (read(fd, &n, sizeof(n)) == sizeof(n))
+		memif_conns_check();
+}
+
+/* Clients need the right to write to the folder (net_memif insists), so it is theirs as the socket
+ * is; sticky, so that they cannot take the socket away. */
+static int
+make_folder(const struct vale_memif_conf *conf, mode_t mode)
+{
+	char buf[sizeof(memif.path)];
+	mode_t search = (mode & 0444) >> 2;
+	char *dir;
+
+	snprintf(buf, sizeof(buf), "%s", conf->path);
+	dir = dirname(buf);
+	if (mkdir(dir, 0700) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	if (chmod(dir, S_ISVTX | mode | search) < 0 || chown(dir, conf->owner, conf->group) < 0)
+		return -errno;
+	return 0;
+}
+
+static int
+listen_on(const struct vale_memif_conf *conf)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	mode_t mode = conf->mode != 0 ? conf->mode : 0600;
+	int fd, ret;
+
+	if (strlen(conf->path) >= sizeof(sa.sun_path))
+		return -ENAMETOOLONG;
+	ret = make_folder(conf, mode);
+	if (ret < 0)
+		return ret;
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", conf->path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	/* a stale socket: the check before EAL saw that nobody listens on it */
+	unlink(conf->path);
+	/* nobody can connect before listen(), so owner and mode are in force from the first
+	 * connection */
+	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(conf->path, mode) < 0 ||
+		chown(conf->path, conf->owner, conf->group) < 0 || listen(fd, SOMAXCONN) < 0) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	snprintf(memif.path, sizeof(memif.path), "%s", conf->path);
+	return fd;
+}
+
+/* Without them memif alone is missing: other kinds of ports need none. */
+static void
+init_kicks(void)
+{
+	int ret = memif_kick_init();
+
+	memif.kicks = ret == 0;
+	if (ret < 0)
+		VALE_LOG(WARNING,
+			"memif clients are refused, for they could not be woken: io_setup: %s; "
+			"raise fs.aio-max-nr and start again",
+			strerror(-ret));
+}
+
+static int
+watch_all(struct vale_server *server)
+{
+	int ret = vale_server_watch(server, memif.listen_fd, on_client, NULL);
+
+	if (ret == 0)
+		ret = vale_server_watch(server, memif.fault_fd, on_fault, NULL);
+	if (ret == 0)
+		ret = vale_server_every(server, 1000, memif_conns_tick, NULL);
+	if (ret == 0)
+		ret = vale_server_every(server, SWEEP_MS, memif_conns_sweep, NULL);
+	return ret;
+}
+
+int
+vale_memif_init(
+	const struct vale_memif_conf *conf, struct vale_switches *s, struct vale_server *server)
+{
+	int ret;
+
+	memif.switches = s;
+	memif.server = server;
+	TAILQ_INIT(&memif.conns);
+	memif.fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	memif.spare_fd = eventfd(0, EFD_CLOEXEC);
+	if (memif.fault_fd < 0 || memif.spare_fd < 0) {
+		ret = -errno;
+		goto fail;
+	}
+	ret = memif_guard_init();
+	if (ret < 0)
+		goto fail;
+	init_kicks();
+	ret = listen_on(conf);
+	if (ret < 0)
+		goto fail_guard;
+	memif.listen_fd = ret;
+	ret = watch_all(server);
+	if (ret == 0)
+		return 0;
+	vale_memif_fini();
+	return ret;
+
+fail_guard:
+	memif_kick_fini();
+	memif_guard_fini();
+fail:
+	if (memif.fault_fd >= 0)
+		close(memif.fault_fd);
+	if (memif.spare_fd >= 0)
+		close(memif.spare_fd);
+	memif.fault_fd = memif.spare_fd = -1;
+	return ret;
+}
+
+static void
+close_watched(int *fd)
+{
+	vale_server_unwatch(memif.server, *fd);
+	close(*fd);
+	*fd = -1;
+}
+
+void
+vale_memif_fini(void)
+{
+	struct memif_conn *c;
+
+	while ((c = TAILQ_FIRST(&memif.conns)) != NULL)
+		memif_conn_refuse(c, ESHUTDOWN, "the switch is ending");
+	close_watched(&memif.listen_fd);
+	unlink(memif.path);
+	close_watched(&memif.fault_fd);
+	close(memif.spare_fd);
+	memif.spare_fd = -1;
+	memif_kick_fini();
+	memif_guard_fini();
+}

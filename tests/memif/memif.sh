@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# For the tests of this folder, on top of ../lib.sh and ../multiproc/peer.sh: stock dpdk-testpmd as memif client, in a
+# process and memory of its own.
+
+MEMIF=/run/vale/memif/$PREFIX.sock
+MEMIF_CPUS=0-$(($(nproc --all) - 1))
+
+# memif_vdev I PORT: the argument for a client's I-th port, a VALE name with net_memif's other arguments, if any.
+memif_vdev() {
+	echo "--vdev=net_memif$1,id=$1,role=client,socket-abstract=no,socket=$MEMIF,secret=$2"
+}
+
+# memif_start NAME MODE PORT... [-- testpmd options]: forwarding in MODE once it is told `start`. It is one of
+# lib.sh's clients from then on. Frame buffers are in ordinary memory.
+memif_start() {
+	local name=$1 mode=$2 i=0 vdevs=() fd
+
+	shift 2
+	while [ $# -gt 0 ] && [ "$1" != -- ]; do
+		vdevs+=("$(memif_vdev $i "$1")")
+		i=$((i + 1))
+		shift
+	done
+	[ $# -eq 0 ] || shift
+	rm -f "$WORK/$name.in" "$WORK/$name.out" "$WORK/$name.err"
+	mkfifo "$WORK/$name.in"
+	exec {fd}<>"$WORK/$name.in"
+	# line by line, or what it prints would come long after the prompt that follows it
+	stdbuf -oL dpdk-testpmd --no-huge --no-shconf --no-telemetry -m 192 --no-pci --file-prefix "$PREFIX-$name" \
+		--lcores "0@($MEMIF_CPUS),1@($MEMIF_CPUS)" --log-level pmd.net.memif:info "${vdevs[@]}" \
+		-- -i --forward-mode="$mode" --total-num-mbufs=16384 "$@" \
+		<"$WORK/$name.in" >"$WORK/$name.out" 2>"$WORK/$name.err" &
+	CLIENT_PID[$name]=$!
+	CLIENT_FD[$name]=$fd
+	retry 30 sh -c "grep -qF 'testpmd>' $WORK/$name.out || ! kill -0 ${CLIENT_PID[$name]}"
+	grep -qF 'testpmd>' "$WORK/$name.out" || die "testpmd $name did not start"
+}
