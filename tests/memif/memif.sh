@@ -36,3 +36,23 @@ memif_start() {
 	retry 30 sh -c "grep -qF 'testpmd>' $WORK/$name.out || ! kill -0 ${CLIENT_PID[$name]}"
 	grep -qF 'testpmd>' "$WORK/$name.out" || die "testpmd $name did not start"
 }
+
+MEMIF_FLOW=$VALE_BUILD/tests/memif/memif-flow
+MEMIF_HOSTILE=$VALE_BUILD/tests/memif/memif-hostile
+declare -A FLOW_PID
+
+# flow_start NAME COMMAND...: memif-flow in the background; what it says is in $WORK/NAME.out.
+flow_start() {
+	local name=$1
+
+	shift
+	"$MEMIF_FLOW" "$MEMIF" "$@" >"$WORK/$name.out" 2>"$WORK/$name.err" &
+	FLOW_PID[$name]=$!
+}
+
+# flow_stop NAME
+flow_stop() {
+	kill -KILL "${FLOW_PID[$1]}" 2>/dev/null || true
+	wait "${FLOW_PID[$1]}" 2>/dev/null || true
+	unset "FLOW_PID[$1]"
+}

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A memif client that gets one thing wrong at a time. Usage: refusals.py SOCKET
+
+For each case a connection of its own is made; what the switch says in its DISCONNECT must have the words expected, with
+the errno as code. Prints `ok TEXT` for each, and fails at the first that is otherwise.
+"""
+import array
+import errno
+import mmap
+import os
+import socket
+import struct
+import sys
+
+ACK, HELLO, INIT, ADD_REGION, ADD_RING, CONNECT, CONNECTED, DISCONNECT = range(1, 9)
+COOKIE = 0x03E31F20
+SIZE = 1 << 20
+RING_SZ = 128 + 16 * 64
+
+
+class Refused(Exception):
+    pass
+
+
+class Client:
+    def __init__(self, name="valea:r"):
+        self.name = name
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(20)
+        self.sock.connect(sys.argv[1])
+        self.hello = self.hear(HELLO)
+        self.memory = os.memfd_create("refusals")
+        os.ftruncate(self.memory, SIZE)
+        self.map = mmap.mmap(self.memory, SIZE)
+        self.event = os.eventfd(0) if hasattr(os, "eventfd") else None
+
+    def close(self):
+        self.sock.close()
+        os.close(self.memory)
+
+    def send(self, kind, body=b"", fds=(), pad=128):
+        data = (struct.pack("=H", kind) + body).ljust(pad, b"\0")
+        anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        try:
+            self.sock.sendmsg([data], anc)
+        except BrokenPipeError:
+            pass  # it has said why before it closed
+
+    def hear(self, want):
+        data = self.sock.recv(256)
+        if len(data) != 128:
+            raise AssertionError(f"{len(data)} bytes instead of a message")
+        kind, body = struct.unpack("=H", data[:2])[0], data[2:]
+        if kind == DISCONNECT and want != DISCONNECT:
+            code, text = struct.unpack("=I96s", body[:100])
+            raise Refused(code, text.split(b"\0")[0].decode())
+        if kind != want:
+            raise AssertionError(f"message {kind} instead of {want}")
+        return body
+
+    def init(self, version=0x0200, mode=0, secret=None):
+        secret = self.name.encode() if secret is None else secret
+        self.send(INIT, struct.pack("=HIB24s32s", version, 7, mode, secret, b"refusals"))
+        self.hear(ACK)
+
+    def region(self, index=0, size=SIZE, fds=None):
+        self.send(ADD_REGION, struct.pack("=HQ", index, size), [self.memory] if fds is None else fds)
+        self.hear(ACK)
+
+    def ring(self, c2s, index=0, region=0, offset=None, log2=6, private=0, fds=None):
+        offset = (0 if c2s else RING_SZ) if offset is None else offset
+        body = struct.pack("=HHHIBH", 1 if c2s else 0, index, region, offset, log2, private)
+        self.send(ADD_RING, body, [self.event] if fds is None else fds)
+        self.hear(ACK)
+
+    def cookies(self, value=COOKIE):
+        self.map[0:4] = self.map[RING_SZ:RING_SZ + 4] = struct.pack("=I", value)
+
+    def rings(self):
+        self.ring(True)
+        self.ring(False)
+
+    def connect(self):
+        self.send(CONNECT, b"refusals")
+        return self.hear(CONNECTED)
+
+    def up(self):
+        self.init()
+        self.region()
+        self.rings()
+        self.cookies()
+        return self.connect()
+
+
+def ready(c):
+    c.init()
+    c.region()
+
+
+def skip_region(c):
+    c.init()
+    c.ring(True)
+
+
+def no_rings(c):
+    ready(c)
+    c.connect()
+
+
+def one_ring(c):
+    ready(c)
+    c.ring(True)
+    c.cookies()
+    c.connect()
+
+
+def gap_in_rings(c):
+    ready(c)
+    c.rings()
+    c.ring(True, index=2)
+    c.cookies()
+    c.connect()
+
+
+def no_cookie(c):
+    ready(c)
+    c.rings()
+    c.cookies(COOKIE + 1)
+    c.connect()
+
+
+def ring_twice(c):
+    ready(c)
+    c.ring(True)
+    c.ring(True)
+
+
+def region_twice(c):
+    ready(c)
+    c.region()
+
+
+def shrunk_before_connect(c):
+    ready(c)
+    c.rings()
+    c.cookies()
+    os.ftruncate(c.memory, 0)
+    c.connect()
+
+
+def unexpected(c, prepare, kind):
+    prepare(c)
+    c.send(kind)
+    c.hear(ACK)
+
+
+def with_ready(fn):
+    def run(c):
+        ready(c)
+        fn(c)
+    return run
+
+
+def bad_size(c, pad):
+    c.send(INIT, pad=pad)
+    c.hear(ACK)
+
+
+def silence(c):
+    c.hear(ACK)
+
+
+def held_by_another(c):
+    other = Client()
+    other.up()
+    try:
+        c.init()
+    finally:
+        other.close()
+
+
+def lost_the_race(c):
+    ready(c)
+    c.rings()
+    c.cookies()
+    other = Client()
+    other.up()
+    try:
+        c.connect()
+    finally:
+        other.close()
+
+
+CASES = [
+    ("version", "EPROTO", "memif version 1.0", lambda c: c.init(version=0x0100)),
+    ("mode", "EINVAL", "ethernet", lambda c: c.init(mode=1)),
+    ("no secret", "EINVAL", "VALE name", lambda c: c.init(secret=b"")),
+    ("no name", "ENXIO", "secret eth0", lambda c: c.init(secret=b"eth0")),
+    ("no colon", "ENOMEM", "secret valea", lambda c: c.init(secret=b"valea")),
+    ("long name", "EINVAL", "secret valea:", lambda c: c.init(secret=b"valea:0123456789")),
+    ("secret without end", "ENOMEM", "secret valea:", lambda c: c.init(secret=b"valea:" + b"x" * 18)),
+    ("interface", "EINVAL", "lo", lambda c: c.init(secret=b"valea:lo")),
+    ("held", "EBUSY", "held by process", held_by_another),
+    ("held at the end", "EBUSY", "held by process", lost_the_race),
+    ("message before INIT", "EPROTO", "before INIT", lambda c: unexpected(c, lambda c: None, CONNECT)),
+    ("message before CONNECT", "EPROTO", "before CONNECT", lambda c: unexpected(c, ready, CONNECTED)),
+    ("INIT twice", "EPROTO", "before CONNECT", lambda c: unexpected(c, ready, INIT)),
+    ("region once connected", "EPROTO", "once connected", lambda c: unexpected(c, Client.up, ADD_REGION)),
+    ("message unknown", "EPROTO", "message 99", lambda c: unexpected(c, ready, 99)),
+    ("short message", "EPROTO", "128 bytes", lambda c: bad_size(c, 100)),
+    ("long message", "EPROTO", "128 bytes", lambda c: bad_size(c, 129)),
+    ("region without descriptor", "EINVAL", "without a descriptor", lambda c: (c.init(), c.region(fds=()))),
+    ("region index", "EINVAL", "limit spent", lambda c: (c.init(), c.region(index=64))),
+    ("region twice", "EINVAL", "already", region_twice),
+    ("region larger than its file", "EINVAL", "bytes, not", lambda c: (c.init(), c.region(size=SIZE + 1))),
+    ("region of 2^64 - 1 bytes", "EINVAL", "bytes, not", lambda c: (c.init(), c.region(size=2**64 - 1))),
+    ("region of no bytes", "EINVAL", "no bytes", lambda c: (c.init(), c.region(size=0))),
+    ("region of a file", "EINVAL", "is no memory",
+     lambda c: (c.init(), c.region(size=1, fds=[os.open(sys.executable, os.O_RDONLY)]))),
+    ("region of a socket", "EINVAL", "is no memory", lambda c: (c.init(), c.region(size=1, fds=[c.sock.fileno()]))),
+    ("region read-only", "EACCES", "cannot map",
+     lambda c: (c.init(), c.region(fds=[os.open(f"/proc/self/fd/{c.memory}", os.O_RDONLY)]))),
+    ("ring without region", "EINVAL", "lie in a region", skip_region),
+    ("ring without eventfd", "EINVAL", "without an eventfd", with_ready(lambda c: c.ring(True, fds=()))),
+    ("ring with another descriptor", "EINVAL", "no eventfd", with_ready(lambda c: c.ring(False, fds=[c.memory]))),
+    ("ring index", "EINVAL", "limit spent, 16 rings", with_ready(lambda c: c.ring(True, index=16))),
+    ("ring size", "EINVAL", "limit spent, 16384", with_ready(lambda c: c.ring(True, log2=15))),
+    ("ring size of 2^255", "EINVAL", "limit spent, 16384", with_ready(lambda c: c.ring(True, log2=255))),
+    ("ring unaligned", "EINVAL", "multiple of 16", with_ready(lambda c: c.ring(True, offset=8))),
+    ("ring beyond the region", "EINVAL", "lie in a region",
+     with_ready(lambda c: c.ring(True, offset=SIZE - RING_SZ + 16))),
+    ("ring far beyond", "EINVAL", "lie in a region", with_ready(lambda c: c.ring(True, offset=2**32 - 16))),
+    ("ring in no region", "EINVAL", "lie in a region", with_ready(lambda c: c.ring(True, region=64))),
+    ("ring with private header", "EINVAL", "private", with_ready(lambda c: c.ring(True, private=8))),
+    ("ring twice", "EINVAL", "already", ring_twice),
+    ("no rings", "EINVAL", "rings are missing", no_rings),
+    ("one ring", "EINVAL", "rings are missing", one_ring),
+    ("a gap in the rings", "EINVAL", "rings are missing", gap_in_rings),
+    ("no cookie", "EINVAL", "cookie", no_cookie),
+    ("region shrunk before connecting", "EINVAL", "cookie", shrunk_before_connect),
+    ("silence", "ETIMEDOUT", "more than", silence),
+]
+
+
+def main():
+    hello = Client()
+    fields = struct.unpack("=32sHHHHHB", hello.hello[:43])
+    assert fields[0].startswith(b"vale-switch"), fields
+    assert fields[1:] == (0x0200, 0x0200, 63, 15, 15, 14), fields
+    hello.close()
+    for text, code, words, fn in CASES:
+        c = Client()
+        try:
+            fn(c)
+            sys.exit(f"{text}: not refused")
+        except Refused as r:
+            if errno.errorcode.get(r.args[0]) != code or words not in r.args[1]:
+                sys.exit(f"{text}: refused with {errno.errorcode.get(r.args[0])}: {r.args[1]}")
+        assert c.sock.recv(1) == b"", "the switch keeps the connection"
+        c.close()
+        print(f"ok {text}")
+    c = Client()
+    name = c.up()
+    assert name.startswith(b"valea:r\0"), name
+    print("ok and without anything wrong it is connected")
+
+
+main()

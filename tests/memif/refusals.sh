@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Objective: who gets one thing wrong is refused by DISCONNECT, with the errno and a sentence, and only who does.
+#
+# Steps:
+#  1. Every thing that can be wrong in the handshake, one at a time (refusals.py).
+#  2. A name held by a dpdk port or by an operator's; a limit that is spent.
+#  3. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
+#  4. No descriptor stays.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/multiproc/peer.sh
+. "$(dirname "$0")/../multiproc/peer.sh"
+# shellcheck source=tests/memif/memif.sh
+. "$(dirname "$0")/memif.sh"
+
+switch_fds() {
+	find "/proc/$SWITCH_PID/fd" -mindepth 1 | wc -l
+}
+
+switch_start -- --max-ports 3
+fds=$(switch_fds)
+
+# 1
+python3 "$(dirname "$0")/refusals.py" "$MEMIF"
+few_fds() {
+	[ "$(switch_fds)" -le "$fds" ]
+}
+retry 5 few_fds || die "$(switch_fds) descriptors, $fds before"
+ok "no descriptor stays"
+port_goes valea:r
+
+# 2
+# memif_refused PORT TEXT
+memif_refused() {
+	if "$MEMIF_FLOW" "$MEMIF" ping "$1" 1 >"$WORK/refused.out" 2>&1; then
+		die "$1 was not refused"
+	fi
+	grep -q "$2" "$WORK/refused.out" || die "$1: '$(cat "$WORK/refused.out")' instead of '$2'"
+	ok "$1: $2"
+}
+peer_start a valea:a
+memif_refused valea:a "held by process ${CLIENT_PID[a]}"
+ctl create valea:b
+ctl create valea:c
+memif_refused valea:d "3 ports, as many as max_ports allows"
+flow_start echo echo valea:b
+wait_port valea:b kind memif 5
+ok "a persistent port takes a memif client"
+peer_refused a "held by process" attach valea:b
+flow_stop echo
+wait_port valea:b kind null 5
+
+# 3
+memif_start t io valea:a
+wait_text "$WORK/t.err" "Disconnect received: valea:a is held by process ${CLIENT_PID[a]}" 5
+client_stop t
+memif_start u io valea:b
+wait_port valea:b kind memif 5
+ctl detach valea:b
+wait_text "$WORK/u.err" "Disconnect received:" 5
+wait_port valea:b kind null 5
+testpmd_ask u "port stop 0"
+testpmd_ask u "port start 0"
+wait_port valea:b kind memif 5
+ok "testpmd is told why, and comes back"
