@@ -3,13 +3,15 @@
  *
  *   memif-flow SOCKET echo PORT             sends back what memif-flow sent, until it is parted
  * from memif-flow SOCKET ping PORT SECONDS [LEN] a window of frames to the echo, of LEN bytes or of
- * all lengths; each that returns must be what was sent, in order memif-flow SOCKET bench FROM TO
+ * all lengths; each that returns must be what was sent, in order.
+ *                                           SIGTERM ends it early memif-flow SOCKET bench FROM TO
  * SECONDS LEN [CPU] how fast the switch moves frames
  *
  * One line on standard output; exit status 0 if all was well.
  */
 #include <inttypes.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,14 @@ struct tag {
 } __attribute__((packed));
 
 static const uint8_t ping_mac[6] = {2, 0, 0, 0, 0xf1, 1}, echo_mac[6] = {2, 0, 0, 0, 0xf1, 2};
+
+static volatile sig_atomic_t told_to_end;
+
+static void
+on_term(int sig)
+{
+	told_to_end = 1;
+}
 
 static double
 now_s(void)
@@ -172,7 +182,7 @@ run_ping(const char *path, const char *name, double seconds, uint32_t fixed)
 		return 1;
 	last = now_s();
 	end = last + seconds;
-	while (now_s() < end && !parted) {
+	while (now_s() < end && !parted && !told_to_end) {
 		while (p.next - p.expect < WINDOW) {
 			len = frame_len(p.next, fixed);
 			frame_build(f, p.next, len);
@@ -275,6 +285,7 @@ int
 main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	signal(SIGTERM, on_term);
 	if (argc >= 4 && strcmp(argv[2], "echo") == 0)
 		return run_echo(argv[1], argv[3]);
 	if (argc >= 5 && strcmp(argv[2], "ping") == 0)

@@ -11,12 +11,19 @@ memif_vdev() {
 	echo "--vdev=net_memif$1,id=$1,role=client,socket-abstract=no,socket=$MEMIF,secret=$2"
 }
 
+# memory of testpmd: ordinary, and, for zero-copy, where net_memif wants them, hugepages
+MEMIF_ORDINARY="--no-huge --no-shconf -m 192"
+MEMIF_HUGE="--in-memory --single-file-segments -m 64 --huge-dir $HUGE"
+
 # memif_start NAME MODE PORT... [-- testpmd options]: forwarding in MODE once it is told `start`. It is one of
-# lib.sh's clients from then on. Frame buffers are in ordinary memory.
+# lib.sh's clients from then on. With hugepages where a port has zero-copy=yes.
 memif_start() {
-	local name=$1 mode=$2 i=0 vdevs=() fd
+	local name=$1 mode=$2 i=0 vdevs=() fd memory=$MEMIF_ORDINARY nb_mbufs=16384
 
 	shift 2
+	case "$*" in
+	*zero-copy=yes*) memory=$MEMIF_HUGE nb_mbufs=8192 ;;
+	esac
 	while [ $# -gt 0 ] && [ "$1" != -- ]; do
 		vdevs+=("$(memif_vdev $i "$1")")
 		i=$((i + 1))
@@ -27,9 +34,10 @@ memif_start() {
 	mkfifo "$WORK/$name.in"
 	exec {fd}<>"$WORK/$name.in"
 	# line by line, or what it prints would come long after the prompt that follows it
-	stdbuf -oL dpdk-testpmd --no-huge --no-shconf --no-telemetry -m 192 --no-pci --file-prefix "$PREFIX-$name" \
+	# shellcheck disable=SC2086
+	stdbuf -oL dpdk-testpmd $memory --no-telemetry --no-pci --file-prefix "$PREFIX-$name" \
 		--lcores "0@($MEMIF_CPUS),1@($MEMIF_CPUS)" --log-level pmd.net.memif:info "${vdevs[@]}" \
-		-- -i --forward-mode="$mode" --total-num-mbufs=16384 "$@" \
+		-- -i --forward-mode="$mode" --total-num-mbufs=$nb_mbufs "$@" \
 		<"$WORK/$name.in" >"$WORK/$name.out" 2>"$WORK/$name.err" &
 	CLIENT_PID[$name]=$!
 	CLIENT_FD[$name]=$fd

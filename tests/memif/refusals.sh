@@ -47,7 +47,8 @@ memif_refused valea:d "3 ports, as many as max_ports allows"
 flow_start echo echo valea:b
 wait_port valea:b kind memif 5
 ok "a persistent port takes a memif client"
-peer_refused a "held by process" attach valea:b
+peer_refused a "" attach net_vale9,port=valea:b
+ok "which a dpdk client then cannot have"
 flow_stop echo
 wait_port valea:b kind null 5
 
