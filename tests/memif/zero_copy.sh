@@ -46,7 +46,7 @@ switch_start --no-huge
 # 1
 memif_start tx txonly valea:0,zero-copy=yes
 memif_start rx rxonly valea:1,zero-copy=yes
-grep -q "hugepage" "/proc/$SWITCH_PID/maps" || die "no region of hugepages"
+grep -q "^VmFlags:.* ht" "/proc/$SWITCH_PID/smaps" || die "no region of hugepages"
 run_pair "zero-copy to zero-copy"
 memif_start tx txonly valea:0,zero-copy=yes
 memif_start rx rxonly valea:1
