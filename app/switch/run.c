@@ -119,11 +119,6 @@ socket_mode(const struct options *o)
 		return o->socket_mode;
 	/* a group that is named is meant to connect */
 	return o->socket_group != (gid_t)-1 ? 0660 : 0600;
-/* A group that is named is meant to connect. */
-static mode_t
-socket_mode(const struct options *o)
-{
-	return o->socket_mode == 0 && o->socket_group != (gid_t)-1 ? 0660 : o->socket_mode;
 }
 
 static int
