@@ -7,6 +7,7 @@
 #  2. A name held by a dpdk port or by an operator's; a limit that is spent.
 #  3. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
 #  4. No descriptor stays.
+#  5. A port that is reserved for a user: another user is refused, and told why.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
@@ -65,3 +66,26 @@ testpmd_ask u "port stop 0"
 testpmd_ask u "port start 0"
 wait_port valea:b kind memif 5
 ok "testpmd is told why, and comes back"
+client_stop u
+switch_stop
+
+# 5
+as_user() {
+	local uid=$1
+
+	shift
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups "$WORK/flow" "$MEMIF" "$@" >"$WORK/user.out" 2>&1
+}
+switch_start -- --socket-mode 0666
+chmod 711 "$WORK"
+install -m 755 "$MEMIF_FLOW" "$WORK/flow"
+ctl create valea:mine --owner 4711
+as_user 4712 ping valea:mine 1 && die "a port reserved for another was given away"
+grep -q "valea:mine is reserved for user 4711" "$WORK/user.out" || die "refused otherwise: $(cat "$WORK/user.out")"
+ok "user 4712: $(cat "$WORK/user.out")"
+as_user 4711 echo valea:mine &
+echo=$!
+wait_port valea:mine kind memif 5
+ok "the owner gets it"
+pkill -P "$echo" || kill "$echo"
+wait "$echo" 2>/dev/null || true

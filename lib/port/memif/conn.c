@@ -49,6 +49,8 @@ memif_port_create(struct memif_conn *c)
 	}
 	p->ep.ops = &memif_endpoint_ops;
 	p->ep.pid = c->pid;
+	p->ep.uid = c->uid;
+	p->ep.has_uid = true;
 	p->lock_tx = vale_switches_workers(memif.switches)->nb > 1;
 	p->conn = c;
 	return p;
@@ -253,6 +255,7 @@ memif_conn_open(int fd)
 	}
 	c->fd = fd;
 	c->pid = peer.pid;
+	c->uid = peer.uid;
 	clock_gettime(CLOCK_MONOTONIC, &c->since);
 	TAILQ_INSERT_TAIL(&memif.conns, c, next);
 	memif.nb_half++;

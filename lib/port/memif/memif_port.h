@@ -105,6 +105,7 @@ enum memif_state {
 struct memif_conn {
 	int fd;
 	pid_t pid;
+	uid_t uid;
 	enum memif_state state;
 	bool plugged;		 /**< its port is on a switch */
 	struct timespec since;	 /**< accepted */

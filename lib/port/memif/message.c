@@ -51,6 +51,8 @@ take_name(struct memif_conn *c, const struct memif_msg_init *m)
 	}
 	memif_conn_bury(full);
 	ret = vale_switch_may_attach(memif.switches, &c->name, false, why);
+	if (ret == 0)
+		ret = vale_switch_check_user(memif.switches, &c->name, c->uid, why);
 	if (ret < 0) {
 		memif_conn_refuse(c, -ret, "%s", why);
 		return false;

@@ -56,6 +56,17 @@ on_fault(void *arg, int fd)
 		memif_conns_check();
 }
 
+/* Whether a folder is the one that a switch of ours made for its memif sockets. */
+static bool
+is_own_folder(const char *dir, uid_t owner)
+{
+	const char *last = strrchr(dir, '/');
+	struct stat st;
+
+	return last != NULL && strcmp(last, "/memif") == 0 && lstat(dir, &st) == 0 &&
+	       S_ISDIR(st.st_mode) && (st.st_uid == geteuid() || st.st_uid == owner);
+}
+
 /* Clients need the right to write to the folder (net_memif insists), so it is theirs as the socket
  * is; sticky, so that they cannot take the socket away. */
 static int
@@ -67,8 +78,12 @@ make_folder(const struct vale_memif_conf *conf, mode_t mode)
 
 	snprintf(buf, sizeof(buf), "%s", conf->path);
 	dir = dirname(buf);
-	if (mkdir(dir, 0700) < 0)
-		return errno == EEXIST ? 0 : -errno;
+	if (mkdir(dir, 0700) < 0) {
+		if (errno != EEXIST)
+			return -errno;
+		if (!is_own_folder(dir, conf->owner))
+			return 0;
+	}
 	if (chmod(dir, S_ISVTX | mode | search) < 0 || chown(dir, conf->owner, conf->group) < 0)
 		return -errno;
 	return 0;
