@@ -339,8 +339,10 @@ print_ready(const struct parts *p)
 		       "%s--vdev net_vale0,port=valea:0 -- -i\n",
 			p->conf->eal->prefix, lcores, plugin);
 	} else {
-		printf("vale-ctl --socket %s attach valea:tap0 net_tap0,iface=tap0\n",
-			p->conf->socket);
+		printf("dpdk-testpmd --no-huge --no-shconf -m 192 --no-pci --vdev net_memif0,"
+		       "role=client,socket-abstract=no,socket=%s,secret=valea:0 "
+		       "-- -i --total-num-mbufs 16384\n",
+			p->conf->o->memif_socket);
 	}
 	fflush(stdout);
 }

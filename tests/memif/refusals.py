@@ -32,7 +32,7 @@ class Client:
         self.memory = os.memfd_create("refusals")
         os.ftruncate(self.memory, SIZE)
         self.map = mmap.mmap(self.memory, SIZE)
-        self.event = os.eventfd(0) if hasattr(os, "eventfd") else None
+        self.event = os.eventfd(0)
 
     def close(self):
         self.sock.close()

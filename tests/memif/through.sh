@@ -17,6 +17,15 @@
 # shellcheck source=tests/memif/memif.sh
 . "$(dirname "$0")/memif.sh"
 
+# As that of peer.sh, with more patience: three processes poll here.
+send_recv() {
+	local from=$1 to=$2 port=$3
+
+	shift 3
+	peer "$from" tx "$@"
+	peer "$to" rx "$port" 300 first=10000
+}
+
 # carry NAME ARGS [-- testpmd options]: between valea:m and valeb:m, with ARGS for both.
 carry() {
 	local name=$1 args=$2
@@ -78,9 +87,9 @@ port_goes valea:m
 
 # 4
 carry v ",bsize=256,rsize=5"
-counters_mark
 peer a tx valea:a 0 1 $B $A 9216
-expect_changes "32 buffers of 256 bytes: too_long" "valea:a rx_packets +1" "valea:a drops.too_long +1"
+wait_port valea:a drops.too_long 1 10
+ok "32 buffers of 256 bytes: too_long"
 carried_to_and_fro 8192 1 "all 32 buffers"
 client_stop v
 port_goes valea:m
@@ -91,12 +100,12 @@ for q in 1 4 16; do
 	peer_start r$q valeb:r,queues=$q
 	carry w$q "" -- --rxq=$q --txq=$q
 	peer s$q tx valea:s all $((q * 50)) $BROADCAST $C 1000 burst=10
-	peer r$q rx valeb:r 100 first=2000
+	peer r$q rx valeb:r 300 first=10000
 	got_all $((q * 50)) "flooded, on $q queues"
 	peer r$q tx valeb:r 0 1 $C $D 60
-	peer s$q rx valea:s 100 first=2000
+	peer s$q rx valea:s 300 first=10000
 	peer s$q tx valea:s all $((q * 50)) $D $C 9216 burst=10
-	peer r$q rx valeb:r 100 first=2000
+	peer r$q rx valeb:r 300 first=10000
 	got_all $((q * 50)) "9216 bytes on $q queues"
 	answer_has "each on its queue" wrong_queue=0 streams=$q
 	client_stop w$q

@@ -90,7 +90,7 @@ switch_start --lcores 5@0
 switch_stop
 nothing_left "one lcore"
 switch_start --no-huge
-grep -q "^vale-ctl .*attach" "$WORK/switch.out" || die "--no-huge: no command that attaches"
+grep -q "^dpdk-testpmd .*net_memif0.*secret=valea:0" "$WORK/switch.out" || die "--no-huge: no command that attaches"
 switch_stop
 nothing_left "--no-huge"
 taskset -c 0 "$switch" --file-prefix "$PREFIX" -- --mbufs 4096 >"$WORK/one.out" 2>&1 &

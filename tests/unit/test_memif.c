@@ -451,6 +451,16 @@ tx_pieces_are_joined(void **state)
 	assert_int_equal(get_desc(cl.s2c, 0).length, 1024);
 	assert_int_equal(get_desc(cl.s2c, 1).length, 991);
 	assert_memory_equal(cl.mem + BUF_OFF, frame, 2015);
+
+	/* into one buffer */
+	pkts[0].len = 1014;
+	pkts[0].flags = VALE_PKT_SEGS;
+	atomic_store(&cl.s2c->head, 3);
+	memif_endpoint_ops.tx(&cl.port.ep, 0, pkts, idx, 1, &res);
+	assert_int_equal(res.packets, 2);
+	assert_int_equal(get_desc(cl.s2c, 2).length, 1014);
+	assert_int_equal(get_desc(cl.s2c, 2).flags, 0);
+	assert_memory_equal(cl.mem + BUF_OFF + 2 * BUF_SZ, frame, 1014);
 }
 
 static void
