@@ -621,6 +621,7 @@ region_is_checked(void **state)
 	assert_int_equal(memif_region_add(&cl.port, 1, 0, good, why), -EINVAL);
 	assert_int_equal(
 		memif_region_add(&cl.port, MEMIF_REGIONS_MAX, REGION_SZ, good, why), -EINVAL);
+	assert_non_null(strstr(why, "limit spent"));
 	assert_int_equal(memif_region_add(&cl.port, 1, 4096, file, why), -EINVAL);
 	assert_int_equal(memif_region_add(&cl.port, 1, 4096, null, why), -EINVAL);
 	assert_int_equal(memif_region_add(&cl.port, 1, REGION_SZ, good, why), 0);

@@ -278,17 +278,6 @@ offered(struct memif_txq *tq, uint16_t slot, struct memif_view *v)
 	return NULL;
 }
 
-/* Whether @p len bytes fit into the next @p room buffers. */
-static bool
-chain_fits(struct memif_txq *tq, uint16_t room, uint32_t len)
-{
-	uint64_t sum = 0;
-
-	for (uint16_t i = 0; i < room && sum < len; i++)
-		sum += memif_desc_read(tq->ring, (uint16_t)(tq->tail + i) & tq->mask).length;
-	return sum >= len;
-}
-
 /* Copy a frame into as many buffers as it takes, at most @p room. Returns how many, 0 if they do
  * not do: then they are not published, and their sizes are what they were. */
 static uint16_t
@@ -301,10 +290,7 @@ put_chain(struct memif_txq *tq, uint16_t room, const struct vale_pkt *p)
 	uint16_t used = 0;
 	uint8_t *dst;
 
-	if (!chain_fits(tq, room, left))
-		return 0;
 	while (left > 0) {
-		/* its sizes may have changed since we added them up */
 		if (used == room)
 			return 0;
 		dst = offered(tq, tq->tail + used, &v);
