@@ -27,7 +27,8 @@ switch_regions() {
 	grep -c 'memfd:mclient' "/proc/$SWITCH_PID/maps" || true
 }
 
-switch_start --no-huge -- --verbose 2
+# two workers: what one delivers to another's port is under attack, too
+switch_start --no-huge --lcores "126@($MEMIF_CPUS),1@($MEMIF_CPUS),2@($MEMIF_CPUS)" -- --verbose 2
 fds=$(switch_fds)
 
 # 1

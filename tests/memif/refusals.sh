@@ -8,6 +8,7 @@
 #  3. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
 #  4. No descriptor stays.
 #  5. A port that is reserved for a user: another user is refused, and told why.
+#  4. Who has no right to the socket is refused by the kernel; a group that is named has it.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
@@ -89,3 +90,23 @@ wait_port valea:mine kind memif 5
 ok "the owner gets it"
 pkill -P "$echo" || kill "$echo"
 wait "$echo" 2>/dev/null || true
+client_stop a
+switch_stop
+
+# 4
+as_nobody() {
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$MEMIF_FLOW" "$MEMIF" "$@" >"$WORK/nobody.out" 2>&1 || true
+}
+switch_start --no-huge
+as_nobody bench valea:x valea:y 0.1 60
+grep -q "Permission denied" "$WORK/nobody.out" || die "nobody: $(cat "$WORK/nobody.out")"
+switch_stop
+rmdir "$(dirname "$MEMIF")"
+switch_start --no-huge -- --socket-group 65534
+as_nobody bench valea:x valea:y 0.1 60
+grep -q "^ok" "$WORK/nobody.out" || die "nobody, of the group: $(cat "$WORK/nobody.out")"
+setpriv --reuid=65534 --regid=65534 --clear-groups test -w "$(dirname "$MEMIF")" || die "net_memif would not connect"
+if setpriv --reuid=65534 --regid=65534 --clear-groups rm -f "$MEMIF" 2>"$WORK/rm.err"; then
+	die "a client can remove the socket"
+fi
+ok "owner, group and mode are in force"

@@ -624,6 +624,7 @@ region_is_checked(void **state)
 	assert_non_null(strstr(why, "limit spent"));
 	assert_int_equal(memif_region_add(&cl.port, 1, 4096, file, why), -EINVAL);
 	assert_int_equal(memif_region_add(&cl.port, 1, 4096, null, why), -EINVAL);
+	assert_non_null(strstr(why, "is no memory"));
 	assert_int_equal(memif_region_add(&cl.port, 1, REGION_SZ, good, why), 0);
 	assert_int_equal(memif.mapped, 2 * REGION_SZ);
 	close(ro);
