@@ -3,12 +3,11 @@
 # Objective: who gets one thing wrong is refused by DISCONNECT, with the errno and a sentence, and only who does.
 #
 # Steps:
-#  1. Every thing that can be wrong in the handshake, one at a time (refusals.py).
+#  1. Every thing that can be wrong in the handshake, one at a time (refusals.py). No descriptor stays.
 #  2. A name held by a dpdk port or by an operator's; a limit that is spent.
 #  3. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
-#  4. No descriptor stays.
-#  5. A port that is reserved for a user: another user is refused, and told why.
 #  4. Who has no right to the socket is refused by the kernel; a group that is named has it.
+#  5. A port that is reserved for a user: another user is refused, and told why.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
@@ -68,35 +67,16 @@ testpmd_ask u "port start 0"
 wait_port valea:b kind memif 5
 ok "testpmd is told why, and comes back"
 client_stop u
-switch_stop
-
-# 5
-as_user() {
-	local uid=$1
-
-	shift
-	setpriv --reuid "$uid" --regid "$uid" --clear-groups "$WORK/flow" "$MEMIF" "$@" >"$WORK/user.out" 2>&1
-}
-switch_start -- --socket-mode 0666
-chmod 711 "$WORK"
-install -m 755 "$MEMIF_FLOW" "$WORK/flow"
-ctl create valea:mine --owner 4711
-as_user 4712 ping valea:mine 1 && die "a port reserved for another was given away"
-grep -q "valea:mine is reserved for user 4711" "$WORK/user.out" || die "refused otherwise: $(cat "$WORK/user.out")"
-ok "user 4712: $(cat "$WORK/user.out")"
-as_user 4711 echo valea:mine &
-echo=$!
-wait_port valea:mine kind memif 5
-ok "the owner gets it"
-pkill -P "$echo" || kill "$echo"
-wait "$echo" 2>/dev/null || true
 client_stop a
 switch_stop
 
 # 4
 as_nobody() {
-	setpriv --reuid=65534 --regid=65534 --clear-groups "$MEMIF_FLOW" "$MEMIF" "$@" >"$WORK/nobody.out" 2>&1 || true
+	setpriv --reuid=65534 --regid=65534 --clear-groups "$WORK/flow" "$MEMIF" "$@" >"$WORK/nobody.out" 2>&1 || true
 }
+# others may not be able to reach the build folder
+chmod 711 "$WORK"
+install -m 755 "$MEMIF_FLOW" "$WORK/flow"
 switch_start --no-huge
 as_nobody bench valea:x valea:y 0.1 60
 grep -q "Permission denied" "$WORK/nobody.out" || die "nobody: $(cat "$WORK/nobody.out")"
@@ -110,3 +90,23 @@ if setpriv --reuid=65534 --regid=65534 --clear-groups rm -f "$MEMIF" 2>"$WORK/rm
 	die "a client can remove the socket"
 fi
 ok "owner, group and mode are in force"
+switch_stop
+
+# 5
+as_user() {
+	local uid=$1
+
+	shift
+	setpriv --reuid "$uid" --regid "$uid" --clear-groups "$WORK/flow" "$MEMIF" "$@" >"$WORK/user.out" 2>&1
+}
+switch_start -- --socket-mode 0666
+ctl create valea:mine --owner 4711
+as_user 4712 ping valea:mine 1 && die "a port reserved for another was given away"
+grep -q "valea:mine is reserved for user 4711" "$WORK/user.out" || die "refused otherwise: $(cat "$WORK/user.out")"
+ok "user 4712: $(cat "$WORK/user.out")"
+as_user 4711 echo valea:mine &
+echo=$!
+wait_port valea:mine kind memif 5
+ok "the owner gets it"
+pkill -P "$echo" || kill "$echo"
+wait "$echo" 2>/dev/null || true
