@@ -170,6 +170,7 @@ work=$(mktemp -d /var/tmp/vale-check.XXXXXX)
 hugepages_reserve $memory_mb
 
 step "shellcheck" check_shell
+step "kernel of virtual machines" devtools/guest-kernel.sh .deps/guest-kernel
 step "build with gcc" build gcc gcc --werror
 step "build with clang" build clang clang --werror
 step "build with AddressSanitizer and UndefinedBehaviorSanitizer" build asan gcc \

@@ -226,6 +226,8 @@ text_port(const struct vale_ctl_port_rec *r)
 	if (r->pid > 0)
 		printf("process           %" PRId32 "\n", r->pid);
 	printf("persistent        %s\n", r->persistent ? "yes" : "no");
+	if (r->owner_plus_1 > 0)
+		printf("reserved for      user %" PRIu32 "\n", r->owner_plus_1 - 1);
 	printf("MAC address       %s\n", units_mac(buf, r->mac));
 	printf("queue pairs       %u\n", r->queues);
 	printf("link              %s\n", r->link ? "up" : "down");

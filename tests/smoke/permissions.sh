@@ -85,6 +85,7 @@ refused $bob EPERM "the owner" detach vale0:null
 expect_eq 3 "$(ctl -j list | json 'len(d["switches"][0]["ports"])')" "nothing changed"
 
 # 3
+ctl show vale0:mine | grep -q "^reserved for *user $alice\$" || die "show does not tell whose the port is"
 request $bob EACCES "reserved for user $alice" vale0:mine
 request $alice 0 "" vale0:mine
 request 0 0 "" vale0:mine

@@ -310,6 +310,75 @@ idle_workers_sleep_and_wake_for_a_new_port(void **state)
 	assert_int_equal(b->nb_got, 1);
 }
 
+static int
+attach_as(const char *text, struct fake_port *p, uint32_t uid)
+{
+	p->ep.has_uid = true;
+	p->ep.uid = uid;
+	return attach(text, p);
+}
+
+static void
+reserved_port_is_its_owners_and_the_operators(void **state)
+{
+	struct vale_name name = name_of("valea:mine");
+	struct fake_port *p = fake_port_create(1, 1, NULL);
+
+	assert_int_equal(vale_switch_create_port(sws, &name, NULL, why), 0);
+	vale_switch_reserve_port(vale_switch_find_port(sws, "valea:mine"), 1001);
+	assert_int_equal(attach_as("valea:mine", p, 1002), -EACCES);
+	assert_non_null(strstr(why, "1001"));
+	assert_non_null(strstr(why, "1002"));
+	assert_null(atomic_load(&vale_switch_find_port(sws, "valea:mine")->ep));
+	assert_int_equal(vale_switch_check_user(sws, &name, 1002, why), -EACCES);
+	assert_int_equal(vale_switch_check_user(sws, &name, 0, why), 0);
+	assert_int_equal(attach_as("valea:mine", p, 1001), 0);
+	vale_switch_detach(sws, &p->ep);
+	p = fake_port_create(1, 1, NULL);
+	assert_int_equal(attach_as("valea:mine", p, geteuid()), 0);
+	vale_switch_detach(sws, &p->ep);
+	/* as long as it is persistent */
+	assert_int_equal(vale_switch_destroy_port(sws, "valea:mine", why), 0);
+	p = fake_port_create(1, 1, NULL);
+	assert_int_equal(attach_as("valea:mine", p, 1002), 0);
+}
+
+static void
+client_of_unknown_user_gets_free_ports_alone(void **state)
+{
+	struct vale_name name = name_of("valea:mine");
+	struct fake_port *p = fake_port_create(1, 1, NULL);
+
+	assert_int_equal(vale_switch_create_port(sws, &name, NULL, why), 0);
+	vale_switch_reserve_port(vale_switch_find_port(sws, "valea:mine"), 1001);
+	assert_int_equal(attach("valea:mine", p), -EACCES);
+	assert_int_equal(attach("valea:free", p), 0);
+}
+
+static void
+created_device_goes_with_its_port(void **state)
+{
+	const uint8_t mac[6] = {2, 0, 0, 0, 0, 42};
+	struct vale_name name = name_of("valea:lo");
+	struct fake_port *p = fake_port_create(1, 1, NULL), *q;
+	bool freed = false;
+
+	p->freed = &freed;
+	assert_int_equal(vale_switch_create_with(sws, &name, &p->ep, mac, why), 0);
+	assert_true(p->ep.port->persistent);
+	assert_memory_equal(p->ep.port->mac, mac, 6);
+	q = fake_port_create(1, 1, NULL);
+	assert_int_equal(vale_switch_create_with(sws, &name, &q->ep, mac, why), -EBUSY);
+	assert_int_equal(vale_switch_destroy_port(sws, "valea:lo", why), 0);
+	assert_true(freed);
+	assert_null(vale_switch_find(sws, "valea"));
+	/* detached, the name stays and is another's */
+	assert_int_equal(vale_switch_create_with(sws, &name, &q->ep, mac, why), 0);
+	vale_switch_detach(sws, &q->ep);
+	q = plug("valea:lo");
+	assert_int_equal(vale_switch_destroy_port(sws, "valea:lo", why), -EBUSY);
+}
+
 int
 main(void)
 {
@@ -322,6 +391,9 @@ main(void)
 		T(detach_forgets_addresses_and_a_new_port_does_not_inherit_them),
 		T(persistent_port_keeps_counters_static_entries_and_mac),
 		T(release_tells_the_client),
+		T(reserved_port_is_its_owners_and_the_operators),
+		T(client_of_unknown_user_gets_free_ports_alone),
+		T(created_device_goes_with_its_port),
 		T(detach_forwards_first_what_was_sent),
 		T(attach_and_detach_under_traffic_lose_nothing_between_others),
 		T(queues_are_spread_over_workers),

@@ -66,6 +66,15 @@ tcp() {
 	expect_eq "$sum" "$VM_SAID" "$1: $4 MB from $2 to $3 by TCP"
 }
 
+# quiet PORT: no frame goes there for a second
+quiet() {
+	local before
+
+	before=$(port "$1" tx_packets)
+	sleep 1
+	[ "$before" = "$(port "$1" tx_packets)" ]
+}
+
 # received NAME: frames, in VM_SAID
 received() {
 	vm_run "$1" 10 "cat /sys/class/net/eth0/statistics/rx_packets"
@@ -85,6 +94,8 @@ for m in vm1a vm1b vm2a vm2b; do
 done
 links_up 10
 ok "four machines run"
+vm_run vm1b 10 "ls /sys/class/net/eth0/queues | grep -c rx"
+expect_eq 2 "$VM_SAID" "receive queues of vm1b"
 
 # 2
 for m in vm1a vm2a; do
@@ -108,7 +119,7 @@ for m in vm1a vm2a; do
 	vm_run "$m" 20 "nc 10.7.0.2 5001 </dev/null"
 	expect_eq "${m%a}b" "$VM_SAID" "who answers $m is the machine of its switch"
 done
-sleep 0.5
+retry 20 quiet vale2:a || die "vale2 does not come to rest"
 received vm2a
 before=$VM_SAID
 seen=$(port vale2:a tx_packets)
