@@ -113,18 +113,17 @@ ok "of $VM_SAID frames of vm1a the switch made $(port vale1:a rx_packets)"
 vm_run vm1b 10 "awk '/^Tcp:/ { n = \$14 } END { print n }' /proc/net/snmp"
 expect_eq 0 "$VM_SAID" "vm1b finds no segment wrong"
 
-
 # flows of one sender are spread over a port's queues, of which vm1a uses one, vm1b two
-ctl create vale1:h --tap
-ip link set h up
+ctl create vale1:tap0 --tap
+ip link set tap0 up
 for i in 11 12 13 14 15 16 17 18; do
-	ip addr add "10.7.0.$i/24" dev h
+	ip addr add "10.7.0.$i/24" dev tap0
 	for to in 1 2; do
 		out=$(ping -q -c 2 -i 0.05 -W 5 -I "10.7.0.$i" "10.7.0.$to") || die "10.7.0.$i reaches no machine: $out"
 	done
 done
 ok "eight addresses of the host reach both machines"
-ctl destroy vale1:h
+ctl destroy vale1:tap0
 
 # 3
 for m in vm1a vm2a; do
