@@ -106,7 +106,7 @@ struct vale_tx_result {
 /** What rx() refused on its own, by reason; the core zeroes it before. rx_packets includes these.
  */
 struct vale_rx_refused {
-	uint32_t bad_slot, bad_desc, too_long, runt;
+	uint32_t bad_slot, bad_desc, too_long, runt, no_mbuf;
 };
 
 /** A kind of port. */

@@ -354,7 +354,8 @@ count_refused(struct vale_counters *c, const struct vale_rx_refused *bad)
 	vale_counter_add(&c->drops[VALE_DROP_BAD_DESC], bad->bad_desc);
 	vale_counter_add(&c->drops[VALE_DROP_TOO_LONG], bad->too_long);
 	vale_counter_add(&c->drops[VALE_DROP_RUNT], bad->runt);
-	return bad->bad_slot + bad->bad_desc + bad->too_long + bad->runt;
+	vale_counter_add(&c->drops[VALE_DROP_NO_MBUF], bad->no_mbuf);
+	return bad->bad_slot + bad->bad_desc + bad->too_long + bad->runt + bad->no_mbuf;
 }
 
 static inline void
@@ -379,7 +380,7 @@ vale_forward_queue(
 	uint16_t n;
 
 	n = ops->rx(q, f->pkts, batch, &bad);
-	refused = bad.bad_slot | bad.bad_desc | bad.too_long | bad.runt;
+	refused = bad.bad_slot | bad.bad_desc | bad.too_long | bad.runt | bad.no_mbuf;
 	if (unlikely(refused != 0))
 		refused = count_refused(c, &bad);
 	if (n + refused == 0)

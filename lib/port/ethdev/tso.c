@@ -135,7 +135,7 @@ finish_tcp(const struct tso *t, struct rte_mbuf *m, bool last)
 		tcp->cksum = ~sum;
 }
 
-/** The next segment of a long frame, NULL without memory or pieces. */
+/** The next segment of a long frame, NULL without memory. */
 static struct rte_mbuf *
 next_segment(struct tso *t, const struct rte_mbuf *m, struct rte_mempool *pool)
 {
@@ -144,7 +144,8 @@ next_segment(struct tso *t, const struct rte_mbuf *m, struct rte_mempool *pool)
 	struct vale_pkt pkt = {.segs = piece, .flags = VALE_PKT_SEGS};
 	struct rte_mbuf *s;
 
-	if (pieces_of(m, t->off, len, piece) == 0)
+	/* the driver fills its mbufs: a segment never has as many pieces as there is room for */
+	if (unlikely(pieces_of(m, t->off, len, piece) == 0))
 		return NULL;
 	piece[0] =
 		(struct vale_seg){.data = rte_pktmbuf_mtod(m, const uint8_t *), .len = t->hdr_len};
@@ -178,7 +179,7 @@ cut_first(const struct ethdev_ep *e, struct tso *t, struct rte_mbuf **out, uint1
 		s = next_segment(t, m, e->pool);
 		if (unlikely(s == NULL)) {
 			/* what is left of it is lost, as on a wire */
-			bad->bad_desc++;
+			bad->no_mbuf++;
 			return true;
 		}
 		out[(*nb)++] = s;
