@@ -94,6 +94,9 @@ int ctl_set(struct ctl *c, int argc, char **argv);
 int ctl_top(struct ctl *c, int argc, char **argv);     /* top.c */
 int ctl_workers(struct ctl *c, int argc, char **argv); /* workers.c */
 int ctl_version(struct ctl *c, int argc, char **argv); /* version.c */
+int ctl_secondaries(struct ctl *c, int argc, char **argv); /* secondaries.c */
+int ctl_top(struct ctl *c, int argc, char **argv);	   /* top.c */
+int ctl_version(struct ctl *c, int argc, char **argv);	   /* version.c */
 int ctl_version_own(const struct ctl *c);
 int ctl_help(struct ctl *c, int argc, char **argv); /* help.c */
 

@@ -50,6 +50,8 @@ enum vale_ctl_type {
 
 	VALE_CTL_CREATE_PORT = 32, /* CREATE with an owner, a tap, a virtual machine's socket */
 	VALE_CTL_ATTACH_HOST = 33, /* ATTACH_ETHDEV of an interface whose stack stays connected */
+	/* 20 is taken */
+	VALE_CTL_SECONDARIES = 21, /* reply carries a memfd of vale_ctl_secondary_rec */
 };
 
 /** First on every message, both ways. */
@@ -292,6 +294,27 @@ struct vale_ctl_worker_rec {
 	uint64_t batches[VALE_CTL_BATCH_CLASSES]; /* of 1, 2 to 3, 4 to 7, ... 1,024 frames */
 };
 static_assert(sizeof(struct vale_ctl_worker_rec) == 120, "layout");
+enum vale_ctl_secondary_state {
+	VALE_CTL_SECONDARY_STARTING = 0, /* in EAL's start */
+	VALE_CTL_SECONDARY_RUNNING = 1,
+	VALE_CTL_SECONDARY_ATTACHED = 2, /* has ports */
+	VALE_CTL_SECONDARY_ENDED = 3,	 /* gone, not yet taken back */
+};
+
+/** (s) One secondary process, in the memfd of SECONDARIES, whose request is just a header; in the
+ * order in which they appeared. */
+struct vale_ctl_secondary_rec {
+	int32_t pid;
+	uint8_t state;	   /* enum vale_ctl_secondary_state */
+	uint8_t uses_pool; /* 0: what follows comm is 0 */
+	uint8_t reserved[2];
+	char comm[16];
+	uint64_t refused; /* times that it asked for more mbufs than it may hold */
+	uint32_t held;	  /* mbufs */
+	uint32_t quota;	  /* mbufs it may hold; 0: no limit */
+	uint64_t lcores[VALE_CTL_LCORE_BITS / 64]; /* bit i: it uses lcore id i */
+};
+static_assert(sizeof(struct vale_ctl_secondary_rec) == 168, "layout");
 
 /** (c) GET ("" = all) and SET. */
 struct vale_ctl_var_req {

@@ -194,6 +194,7 @@ vale_group_watch(struct vale_server *server)
 	};
 	int ret;
 
+	vale_secondaries_serve(server);
 	if (!group.shared)
 		return 0;
 	ret = vale_client_memory_init(server);

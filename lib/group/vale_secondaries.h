@@ -62,6 +62,10 @@ int vale_secondaries_news_fd(void);
 void vale_secondaries_news(int fd);
 
 /** End it. `vale-memory` has been stopped. Idempotent. */
+/** Answer who they are (VALE_CTL_SECONDARIES). Before the server starts. */
+void vale_secondaries_serve(struct vale_server *server);
+
+/** End it. The control thread has been stopped. Idempotent. */
 void vale_secondaries_stop(void);
 
 /** A process has got its first port, or lost its last. Any thread. */

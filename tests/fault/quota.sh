@@ -72,12 +72,19 @@ hoarded_is() {
 	[ "$(hoarded 4)" -eq "$1" ]
 }
 
+# secondary PID: what vale-ctl tells about it.
+secondary() {
+	ctl -j secondaries | json "' '.join(f'{s[\"name\"]} {s[\"state\"]} {s[\"mbufs\"]} {s[\"quota\"]} {\",\".join(s[\"ports\"])}'
+		for s in d['secondaries'] if s['pid'] == $1)"
+}
+
 held() {
 	feed valea:r "$R" "never frees"
 	retry 5 hoarded_is "$QUOTA" || die "a client that frees nothing has got $(hoarded 4) mbufs, its quota is $QUOTA"
 	[ "$(hoarded 2)" -eq "$QUOTA" ] || die "it holds $(hoarded 2)"
 	ok "a client that frees nothing has $(hoarded 2) mbufs, its quota"
 	grep -q "holds its quota of $QUOTA mbufs" "$WORK/hoard.err" || die "it is not told: $(cat "$WORK/hoard.err")"
+	expect_eq "vale-hoard attached $QUOTA $QUOTA valea:r" "$(secondary "$HOARDER")" "vale-ctl secondaries tells it"
 	printf . >&"$HOARDER_FD"
 	retry 5 hoarded_is $((QUOTA + 16)) || die "it freed 16 and has got $(($(hoarded 4) - QUOTA)) more"
 	[ "$(hoarded 2)" -eq "$QUOTA" ] || die "it holds $(hoarded 2)"
@@ -114,3 +121,6 @@ for name in a b s; do
 	client_stop $name
 done
 mbufs_settle "$free" "they are gone"
+retry 5 sh -c "$VALE_BUILD/app/vale-ctl --socket $SOCKET secondaries | grep -qx 'no secondary processes'" ||
+	die "they are listed: $(ctl secondaries)"
+ok "nobody is listed"

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* What people may know about secondaries: VALE_CTL_SECONDARIES. */
+#include <errno.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_mempool.h>
+#include <rte_string_fns.h>
+
+#include "vale_control_proto.h"
+#include "vale_dpdk_shm.h"
+#include "vale_pool.h"
+#include "vale_secondaries.h"
+
+static_assert((int)VALE_CTL_SECONDARY_STARTING == (int)VALE_SECONDARY_STARTING &&
+		      (int)VALE_CTL_SECONDARY_RUNNING == (int)VALE_SECONDARY_RUNNING &&
+		      (int)VALE_CTL_SECONDARY_ATTACHED == (int)VALE_SECONDARY_ATTACHED &&
+		      (int)VALE_CTL_SECONDARY_ENDED == (int)VALE_SECONDARY_ENDED,
+	"states are told as they are");
+
+/** What the pool knows about a process; a pid of another PID namespace says nothing. */
+static bool
+find_holder(const struct rte_mempool *pool, pid_t pid, struct vale_pool_holder_info *info)
+{
+	for (unsigned int i = VALE_POOL_SWITCH + 1; i < VALE_POOL_HOLDERS; i++)
+		if (vale_pool_holder_get(pool, i, info) == 0 && info->same_pid_ns &&
+			info->pid == pid && info->state != VALE_POOL_DEAD)
+			return true;
+	return false;
+}
+
+static void
+fill_pool(struct vale_ctl_secondary_rec *rec, const struct rte_mempool *pool)
+{
+	struct vale_pool_holder_info info;
+
+	if (pool == NULL || !find_holder(pool, rec->pid, &info))
+		return;
+	rec->uses_pool = 1;
+	/* queues are counted a moment later than the pool */
+	rec->held = info.held < 0 ? 0 : (uint32_t)RTE_MIN(info.held, (int64_t)pool->size);
+	rec->quota = vale_pool_quota(pool) < pool->size ? vale_pool_quota(pool) : 0;
+	rec->refused = info.refused;
+	static_assert(sizeof(info.lcores) <= sizeof(rec->lcores), "lcore ids fit");
+	memcpy(rec->lcores, info.lcores, sizeof(info.lcores));
+}
+
+static void
+handle_secondaries(void *arg __rte_unused, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	/* the control thread's */
+	static struct vale_ctl_secondary_rec recs[2 * VALE_SECONDARIES_MAX];
+	struct vale_secondary s[RTE_DIM(recs)];
+	unsigned int nb = vale_secondaries_list(s, RTE_DIM(s));
+	const struct rte_mempool *pool = rte_mempool_lookup(VALE_POOL_NAME);
+
+	memset(recs, 0, sizeof(recs));
+	for (unsigned int i = 0; i < nb; i++) {
+		recs[i].pid = s[i].pid;
+		recs[i].state = (uint8_t)s[i].state;
+		strlcpy(recs[i].comm, s[i].comm, sizeof(recs[i].comm));
+		fill_pool(&recs[i], pool);
+	}
+	vale_conn_reply_records(c, msg, recs, sizeof(recs[0]), nb);
+}
+
+void
+vale_secondaries_serve(struct vale_server *server)
+{
+	vale_server_handle(server, VALE_CTL_SECONDARIES, sizeof(struct vale_ctl_hdr),
+		handle_secondaries, NULL);
+}
