@@ -47,12 +47,16 @@ peer_start a valea:a
 peer_start b valea:b
 ctl fdb valea add $B valea:b
 lives
+unread=2
 heap=$(variable heap_free)
 while [ $n -lt "$EXITS" ]; do
 	from=$n
-	peer_say b rx valea:b 1000 first=8000
+	nb=$((EXITS - n < 10 ? EXITS - n : 10))
+	# all of a's and of theirs; a machine with more to do may let either wait for long
+	peer_say b rx valea:b 8000 want=$((FRAMES + 64 * (nb + unread)))
+	unread=0
 	peer_say a tx valea:a 0 $FRAMES $B $A 100 burst=8 gap=4000
-	while [ $n -lt "$EXITS" ] && [ $((n - from)) -lt 10 ]; do
+	while [ $((n - from)) -lt $nb ]; do
 		lives
 	done
 	peer_wait a
