@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include <rte_common.h>
 
@@ -44,7 +45,8 @@ check_file(int fd, uint64_t size, uint64_t *page_sz, char *why)
 			(uint64_t)st.st_size, size);
 		return -EINVAL;
 	}
-	*page_sz = (uint32_t)fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 4096;
+	*page_sz = (uint32_t)fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize
+							  : (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
 }
 
