@@ -30,9 +30,17 @@ class Client:
         self.sock.connect(sys.argv[1])
         self.hello = self.hear(HELLO)
         self.memory = os.memfd_create("refusals")
+        self.size = SIZE
         os.ftruncate(self.memory, SIZE)
         self.map = mmap.mmap(self.memory, SIZE)
         self.event = os.eventfd(0)
+
+    def use_hugepages(self):
+        os.close(self.memory)
+        self.size = 2 << 20
+        self.memory = os.memfd_create("refusals", os.MFD_HUGETLB)
+        os.ftruncate(self.memory, self.size)
+        self.map = mmap.mmap(self.memory, self.size)
 
     def close(self):
         self.sock.close()
@@ -63,7 +71,8 @@ class Client:
         self.send(INIT, struct.pack("=HIB24s32s", version, 7, mode, secret, b"refusals"))
         self.hear(ACK)
 
-    def region(self, index=0, size=SIZE, fds=None):
+    def region(self, index=0, size=None, fds=None):
+        size = self.size if size is None else size
         self.send(ADD_REGION, struct.pack("=HQ", index, size), [self.memory] if fds is None else fds)
         self.hear(ACK)
 
@@ -146,6 +155,24 @@ def shrunk_before_connect(c):
     c.cookies()
     os.ftruncate(c.memory, 0)
     c.connect()
+
+
+def shrunk(c):
+    c.up()
+    os.ftruncate(c.memory, 0)
+    c.hear(ACK)
+
+
+def shrunk_hugepages(c):
+    c.use_hugepages()
+    shrunk(c)
+
+
+def head_beyond(c):
+    c.up()
+    c.map[6:8] = struct.pack("=H", 65)
+    os.eventfd_write(c.event, 1)
+    c.hear(ACK)
 
 
 def unexpected(c, prepare, kind):
@@ -238,6 +265,9 @@ CASES = [
     ("a gap in the rings", "EINVAL", "rings are missing", gap_in_rings),
     ("no cookie", "EINVAL", "cookie", no_cookie),
     ("region shrunk before connecting", "EINVAL", "cookie", shrunk_before_connect),
+    ("region shrunk once connected", "EFAULT", "lost its memory", shrunk),
+    ("region of hugepages shrunk", "EFAULT", "lost its memory", shrunk_hugepages),
+    ("head beyond the ring", "EFAULT", "head is further", head_beyond),
     ("silence", "ETIMEDOUT", "more than", silence),
 ]
 

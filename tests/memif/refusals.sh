@@ -3,7 +3,8 @@
 # Objective: who gets one thing wrong is refused by DISCONNECT, with the errno and a sentence, and only who does.
 #
 # Steps:
-#  1. Every thing that can be wrong in the handshake, one at a time (refusals.py). No descriptor stays.
+#  1. Every thing that can be wrong in the handshake, one at a time, and memory that goes away afterwards (refusals.py).
+#     No descriptor stays.
 #  2. A name held by a dpdk port or by an operator's; a limit that is spent.
 #  3. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
 #  4. Who has no right to the socket is refused by the kernel; a group that is named has it.
