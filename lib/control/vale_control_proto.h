@@ -226,9 +226,11 @@ struct vale_ctl_nm_state_reply {
 	uint16_t tx_first, tx_last; /* rings bound: [first, last) */
 	uint16_t rx_first, rx_last;
 	uint32_t hdr_len;
-	uint32_t reserved;
+	uint32_t tx_kring, rx_kring; /* struct vale_nm_kring of the port's ring 0 each way */
+	uint32_t nb_tx_slots, nb_rx_slots;
+	uint16_t nb_tx_rings, nb_rx_rings; /* of the port; those bound are above */
 };
-static_assert(sizeof(struct vale_ctl_nm_state_reply) == 400, "layout");
+static_assert(sizeof(struct vale_ctl_nm_state_reply) == 416, "layout");
 
 enum vale_ctl_event {
 	VALE_CTL_EVENT_DETACHED = 1, /* operator took the port, or the switch is ending */

@@ -10,10 +10,15 @@
  *
  *   struct vale_nm_region          what is where; written once by the switch
  *   struct vale_nm_bind [binds]    one for each descriptor that may be bound to it
- *   struct vale_nm_kring [2 rings] control of each ring: first transmit, then receive rings
+ *   struct vale_nm_kring []        control of each ring
  *   netmap_if [binds]              at nr_offset of each descriptor; if_sz bytes each
- *   netmap_ring [2 rings]          tx, then rx; headers are written by programs only
+ *   netmap_ring []                 headers are written by programs only
  *   buffers                        VALE_NM_BUF_SZ each; 0 and 1 are never in a slot of ours
+ *
+ * Several ports may share a region (nr_mem_id), each with other numbers of rings and slots. So what
+ * belongs to a descriptor is told by the answer to VALE_CTL_NM_STATE: transmit ring i of its port
+ * has the control tx_kring + i, receive ring i has rx_kring + i; the netmap_ring itself is found
+ * by its netmap_if's ring_ofs[], which is 0 for rings that the descriptor did not bind.
  *
  * The switch believes nothing that it reads here but keeps its own books; a program believes the
  * switch. Programs that share a region by choice trust each other.
@@ -96,12 +101,10 @@ struct vale_nm_region {
 	uint32_t mem_id; /**< nr_mem_id */
 	uint32_t nb_bufs;
 	uint32_t buf_sz;
-	uint32_t nb_tx_rings, nb_rx_rings;
-	uint32_t nb_tx_slots, nb_rx_slots;
+	uint32_t nb_krings;
 	uint32_t binds_off, krings_off;
 	uint32_t ifs_off, if_sz;
 	uint32_t rings_off;
-	uint32_t tx_ring_sz, rx_ring_sz; /**< bytes of one netmap_ring with its slots */
 	uint64_t bufs_off;
 	alignas(64) _Atomic uint32_t sleepers; /**< in all binds; written by programs */
 };
