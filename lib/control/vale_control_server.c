@@ -25,11 +25,14 @@
 #include "vale_control_server.h"
 #include "vale_log.h"
 #include "vale_user.h"
+#include "vale_netmap_shm.h"
 
 #define TYPES_MAX 64
 #define EVENTS_MAX 1024
 /* Connections at once; one a port, and vale-ctl. */
 #define CONNS_MAX 20000
+/* Requests of one connection that wait for an answer on descriptors of their own. */
+#define REPLIES_MAX 16
 
 /* What epoll reports: one of these for each descriptor. */
 struct source {
@@ -41,12 +44,22 @@ struct source {
 
 TAILQ_HEAD(source_list, source);
 
+/* Where the answer to a request goes that brought a descriptor for it. */
+struct reply_to {
+	int fd;
+	uint16_t type;
+	uint32_t seq;
+	TAILQ_ENTRY(reply_to) next;
+};
+
 struct vale_conn {
 	struct source src;
 	struct vale_server *s;
 	struct ucred peer;
 	void (*on_close)(void *arg);
 	void *on_close_arg;
+	TAILQ_HEAD(, reply_to) replies; /* of requests not answered yet, the latest first */
+	unsigned int nb_replies;
 };
 
 struct watch {
@@ -117,12 +130,23 @@ free_dead(struct vale_server *s)
 /* ---- connections ---- */
 
 static void
+reply_to_free(struct vale_conn *c, struct reply_to *r)
+{
+	TAILQ_REMOVE(&c->replies, r, next);
+	c->nb_replies--;
+	close(r->fd);
+	free(r);
+}
+
+static void
 conn_free(struct vale_conn *c)
 {
 	struct vale_server *s = c->s;
 
 	if (c->src.dead)
 		return;
+	while (!TAILQ_EMPTY(&c->replies))
+		reply_to_free(c, TAILQ_FIRST(&c->replies));
 	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->src.fd, NULL);
 	close(c->src.fd);
 	s->nb_conns--;
@@ -157,6 +181,12 @@ vale_conn_pid(const struct vale_conn *c)
 	return c->peer.pid;
 }
 
+int
+vale_conn_fd(const struct vale_conn *c)
+{
+	return c->src.fd;
+}
+
 uid_t
 vale_conn_uid(const struct vale_conn *c)
 {
@@ -171,9 +201,9 @@ vale_conn_is_operator(const struct vale_conn *c)
 
 /* ---- sending ---- */
 
-/* One packet. A client that does not read its answers loses its connection, not our time. */
-static void
-conn_send(struct vale_conn *c, const void *buf, size_t size, const int *fds, unsigned int nb_fds)
+/* One packet; never waits. Returns 0 or -errno. */
+static int
+send_packet(int fd, const void *buf, size_t size, const int *fds, unsigned int nb_fds)
 {
 	union {
 		struct cmsghdr align;
@@ -182,6 +212,7 @@ conn_send(struct vale_conn *c, const void *buf, size_t size, const int *fds, uns
 	struct iovec iov = {.iov_base = (void *)(uintptr_t)buf, .iov_len = size};
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 	struct cmsghdr *cm;
+	ssize_t n;
 
 	if (nb_fds > 0) {
 		memset(&control, 0, sizeof(control));
@@ -193,11 +224,23 @@ conn_send(struct vale_conn *c, const void *buf, size_t size, const int *fds, uns
 		cm->cmsg_len = CMSG_LEN(sizeof(int) * nb_fds);
 		memcpy(CMSG_DATA(cm), fds, sizeof(int) * nb_fds);
 	}
-	if (sendmsg(c->src.fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size)
+	n = sendmsg(fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n == (ssize_t)size)
+		return 0;
+	return n < 0 ? -errno : -EMSGSIZE;
+}
+
+/* A client that does not read its answers loses its connection, not our time. */
+static void
+conn_send(struct vale_conn *c, const void *buf, size_t size, const int *fds, unsigned int nb_fds)
+{
+	int ret = send_packet(c->src.fd, buf, size, fds, nb_fds);
+
+	if (ret == 0)
 		return;
-	if (errno != EPIPE && errno != ECONNRESET)
+	if (ret != -EPIPE && ret != -ECONNRESET)
 		VALE_LOG(WARNING, "process %d does not take its answers (%s); connection closed",
-			c->peer.pid, strerror(errno));
+			c->peer.pid, strerror(-ret));
 	vale_conn_close(c);
 }
 
@@ -215,8 +258,20 @@ void
 vale_conn_reply(struct vale_conn *c, const struct vale_ctl_hdr *req, struct vale_ctl_reply *reply,
 	size_t size, const int *fds, unsigned int nb_fds)
 {
+	struct reply_to *r;
+
 	reply_hdr(reply, req, size);
-	conn_send(c, reply, size, fds, nb_fds);
+	TAILQ_FOREACH (r, &c->replies, next) {
+		if (r->type == req->type && r->seq == req->seq)
+			break;
+	}
+	if (r == NULL) {
+		conn_send(c, reply, size, fds, nb_fds);
+		return;
+	}
+	/* who closed its end, or sent no socket at all, waits for no answer */
+	(void)send_packet(r->fd, reply, size, fds, nb_fds);
+	reply_to_free(c, r);
 }
 
 void
@@ -343,10 +398,43 @@ conn_dispatch(struct vale_conn *c, const struct vale_ctl_hdr *hdr, size_t size)
 	h->fn(h->arg, c, hdr);
 }
 
-/* Descriptors that came along: no request carries any. */
-static void
-close_received_fds(struct msghdr *mh)
+/* Whether a descriptor is a Unix socket: others can make close() wait, or have nothing to answer
+ * on. */
+static bool
+is_unix_socket(int fd)
 {
+	socklen_t len = sizeof(int);
+	int domain;
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+}
+
+/* Have the answer to a request sent to a descriptor, which is the server's from now on. Returns
+ * false if that cannot be. */
+static bool
+conn_answer_on(struct vale_conn *c, const struct vale_ctl_hdr *hdr, int fd)
+{
+	struct reply_to *r = NULL;
+
+	if (is_unix_socket(fd) && c->nb_replies < REPLIES_MAX)
+		r = calloc(1, sizeof(*r));
+	if (r == NULL) {
+		close(fd);
+		return false;
+	}
+	*r = (struct reply_to){.fd = fd, .type = hdr->type, .seq = hdr->seq};
+	TAILQ_INSERT_HEAD(&c->replies, r, next);
+	c->nb_replies++;
+	return true;
+}
+
+/* Take the only descriptor that came with a message; several are closed. Returns -1 if there is
+ * none. */
+static int
+take_received_fd(struct msghdr *mh)
+{
+	int only = -1;
+
 	for (struct cmsghdr *cm = CMSG_FIRSTHDR(mh); cm != NULL; cm = CMSG_NXTHDR(mh, cm)) {
 		size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -356,9 +444,49 @@ close_received_fds(struct msghdr *mh)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(cm) + i * sizeof(fd), sizeof(fd));
-			close(fd);
+			if (n == 1)
+				only = fd; /* the kernel makes one such part of a message at most */
+			else
+				close(fd);
 		}
 	}
+	return only;
+}
+
+/* A netmap program rings for its worker, which waits for this socket, too. */
+static bool
+is_doorbell(const void *msg, ssize_t n)
+{
+	return n == 1 && *(const char *)msg == VALE_NM_DOORBELL;
+}
+
+union message {
+	struct vale_ctl_hdr hdr;
+	char buf[VALE_CTL_MSG_SZ_MAX];
+};
+
+/* Handle one message; a descriptor that came with it (-1: none) is taken over. */
+static void
+conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut, int fd)
+{
+	bool request = n >= (ssize_t)sizeof(msg->hdr) && !cut && msg->hdr.magic == VALE_CTL_MAGIC;
+
+	if (fd >= 0 && request && !conn_answer_on(c, &msg->hdr, fd)) {
+		vale_conn_refuse(c, &msg->hdr, EINVAL,
+			"the descriptor for the answer is no Unix socket, or too many wait");
+		return;
+	}
+	if (fd >= 0 && !request)
+		close(fd);
+	if (is_doorbell(msg, n))
+		return;
+	if (n > 0 && !request)
+		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
+			c->peer.pid);
+	if (request)
+		conn_dispatch(c, &msg->hdr, n);
+	else
+		conn_free(c);
 }
 
 /* Read and handle one message. */
@@ -366,10 +494,7 @@ static void
 conn_event(struct vale_server *s, struct source *src, uint32_t events)
 {
 	struct vale_conn *c = (struct vale_conn *)src;
-	union {
-		struct vale_ctl_hdr hdr;
-		char buf[VALE_CTL_MSG_SZ_MAX];
-	} msg;
+	union message msg;
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * VALE_CTL_FDS_MAX)];
@@ -379,6 +504,7 @@ conn_event(struct vale_server *s, struct source *src, uint32_t events)
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
+	int fd = -1;
 	ssize_t n;
 
 	n = recvmsg(c->src.fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -388,19 +514,8 @@ conn_event(struct vale_server *s, struct source *src, uint32_t events)
 	if (n < 0 && errno == ECONNRESET)
 		return;
 	if (n >= 0)
-		close_received_fds(&mh); /* an empty message can carry descriptors, too */
-	if (n <= 0) {
-		conn_free(c);
-		return;
-	}
-	if ((size_t)n < sizeof(msg.hdr) || (mh.msg_flags & MSG_TRUNC) ||
-		msg.hdr.magic != VALE_CTL_MAGIC) {
-		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
-			c->peer.pid);
-		conn_free(c);
-		return;
-	}
-	conn_dispatch(c, &msg.hdr, n);
+		fd = take_received_fd(&mh); /* an empty message can carry descriptors, too */
+	conn_message(c, &msg, n, mh.msg_flags & MSG_TRUNC, fd);
 }
 
 /* No descriptor is left: the one kept for this turns the client away, who would otherwise wait, and
@@ -439,6 +554,7 @@ listener_event(struct vale_server *s, struct source *src, uint32_t events)
 		return;
 	}
 	c->s = s;
+	TAILQ_INIT(&c->replies);
 	c->src.fd = fd;
 	c->src.fn = conn_event;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0 ||

@@ -8,6 +8,9 @@
  *
  * The server knows connections and messages; what a request does is in the handler that a part of
  * the switch registered for its type. Hang-ups already pending are handled before any request.
+ * A request may bring a descriptor, one end of a socketpair: then its answer goes there instead of
+ * to the connection, which several processes may share. Messages of the one byte VALE_NM_DOORBELL
+ * are for workers, and swallowed.
  * Everything here runs on the control thread unless it says otherwise.
  */
 
@@ -105,6 +108,8 @@ pid_t vale_conn_pid(const struct vale_conn *c);
 uid_t vale_conn_uid(const struct vale_conn *c);
 /** Whether the peer may do everything: root, or the user that runs the switch. */
 bool vale_conn_is_operator(const struct vale_conn *c);
+/** The connection's socket; the server's. Who keeps it longer than the connection duplicates it. */
+int vale_conn_fd(const struct vale_conn *c);
 
 /** Whether a string field holds a NUL; otherwise refuses the request with EINVAL and returns false.
  */
