@@ -24,6 +24,7 @@
 #include "vale_group.h"
 #include "vale_log.h"
 #include "vale_memif_port.h"
+#include "vale_netmap_port.h"
 #include "vale_pool.h"
 #include "vale_switch.h"
 #include "vale_worker.h"
@@ -41,6 +42,7 @@ struct parts {
 	struct vale_switches *switches;
 	struct vale_server *server;
 	bool group, pdump, dpdk, ethdev, memif, admin;
+	bool group, pdump, dpdk, ethdev, netmap, admin;
 };
 
 static int
@@ -185,6 +187,10 @@ init_kinds(struct parts *p)
 		.socket_group = p->conf->o->socket_group,
 		.socket_mode = socket_mode(p->conf->o),
 	};
+	const struct vale_netmap_conf netmap = {
+		/* of normal memory, which everything else on the machine wants, too */
+		.user_max = (size_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE) / 2,
+	};
 	int ret;
 
 	ret = vale_dpdk_init(&dpdk, p->switches, p->server);
@@ -195,6 +201,10 @@ init_kinds(struct parts *p)
 	if (ret < 0)
 		return failed("ethdev ports", ret);
 	p->ethdev = true;
+	ret = vale_netmap_init(&netmap, p->switches, p->server);
+	if (ret < 0)
+		return failed("netmap ports", ret);
+	p->netmap = true;
 	return 0;
 }
 
@@ -280,6 +290,8 @@ take_down_ports(struct parts *p)
 		vale_admin_fini();
 	if (p->memif)
 		vale_memif_fini();
+	if (p->netmap)
+		vale_netmap_fini();
 	if (p->ethdev)
 		vale_ethdev_fini();
 	if (p->dpdk)

@@ -148,11 +148,12 @@ conn_free(struct vale_conn *c)
 	while (!TAILQ_EMPTY(&c->replies))
 		reply_to_free(c, TAILQ_FIRST(&c->replies));
 	epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, c->src.fd, NULL);
-	close(c->src.fd);
-	s->nb_conns--;
 	source_bury(s, &c->src);
+	/* workers may send on the socket until this returns */
 	if (c->on_close != NULL)
 		c->on_close(c->on_close_arg);
+	close(c->src.fd);
+	s->nb_conns--;
 }
 
 void

@@ -94,8 +94,8 @@ void vale_conn_reply_records(struct vale_conn *c, const struct vale_ctl_hdr *req
 /** Send NOTIFY. */
 void vale_conn_notify(struct vale_conn *c, enum vale_ctl_event event, const char *text);
 
-/** The connection's life is bound to something: call fn(arg) once when it ends. One per connection;
- * NULL unbinds. */
+/** The connection's life is bound to something: call fn(arg) once when it ends, before its socket
+ * is closed. One per connection; NULL unbinds. */
 void vale_conn_on_close(struct vale_conn *c, void (*fn)(void *arg), void *arg);
 /** Whether something is bound to the connection already. A handler that would bind refuses then,
  * with EBUSY. */
@@ -109,6 +109,7 @@ uid_t vale_conn_uid(const struct vale_conn *c);
 /** Whether the peer may do everything: root, or the user that runs the switch. */
 bool vale_conn_is_operator(const struct vale_conn *c);
 /** The connection's socket; the server's. Who keeps it longer than the connection duplicates it. */
+/** The connection's socket; the server's, and open until the on_close has returned. */
 int vale_conn_fd(const struct vale_conn *c);
 
 /** Whether a string field holds a NUL; otherwise refuses the request with EINVAL and returns false.
