@@ -58,6 +58,8 @@ struct vale_conn {
 	struct ucred peer;
 	void (*on_close)(void *arg);
 	void *on_close_arg;
+	void (*on_doorbell)(void *arg);
+	void *on_doorbell_arg;
 	TAILQ_HEAD(, reply_to) replies; /* of requests not answered yet, the latest first */
 	unsigned int nb_replies;
 };
@@ -161,6 +163,13 @@ vale_conn_on_close(struct vale_conn *c, void (*fn)(void *arg), void *arg)
 {
 	c->on_close = fn;
 	c->on_close_arg = arg;
+}
+
+void
+vale_conn_on_doorbell(struct vale_conn *c, void (*fn)(void *arg), void *arg)
+{
+	c->on_doorbell = fn;
+	c->on_doorbell_arg = arg;
 }
 
 bool
@@ -479,8 +488,11 @@ conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut,
 	}
 	if (fd >= 0 && !request)
 		close(fd);
-	if (is_doorbell(msg, n))
+	if (is_doorbell(msg, n)) {
+		if (c->on_doorbell != NULL)
+			c->on_doorbell(c->on_doorbell_arg);
 		return;
+	}
 	if (n > 0 && !request)
 		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
 			c->peer.pid);

@@ -490,6 +490,18 @@ ethdev_create_port(
 	return ret;
 }
 
+int
+vale_ethdev_attach(const char *name, const char *devargs, char *why)
+{
+	int ret;
+
+	/* what its driver reserves is not a secondary's */
+	vale_client_memory_own_begin();
+	ret = attach(name, devargs, why);
+	vale_client_memory_own_end();
+	return ret;
+}
+
 static void
 on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 {
@@ -506,6 +518,7 @@ on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 	vale_client_memory_own_begin();
 	ret = attach(req, reply.text, why);
 	vale_client_memory_own_end();
+	ret = vale_ethdev_attach(req->name, req->devargs, why);
 	if (ret < 0) {
 		vale_conn_refuse(conn, msg, -ret, "%s", why);
 		return;

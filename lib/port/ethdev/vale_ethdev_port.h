@@ -35,6 +35,16 @@ int vale_ethdev_init(
  * @p why (VALE_CTL_TEXT_SZ bytes). Control thread; waits for the device. */
 int vale_ethdev_create(
 	const struct vale_ctl_create_req *req, const struct vale_name *name, char *why);
+/**
+ * Attach a device, as vale-ctl does. Control thread.
+ *
+ * @param devargs
+ *   "": the interface that the port is named after.
+ * @param why
+ *   At least VALE_CTL_TEXT_SZ bytes; receives a sentence on failure.
+ * @return 0 or -errno.
+ */
+int vale_ethdev_attach(const char *name, const char *devargs, char *why);
 
 /** Free what is left. All ports are gone. */
 void vale_ethdev_fini(void);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* NIOCCTRL: what netmap programs ask, answered as netmap does. */
+/* NM_CTRL and NM_STATE: requests taken apart, and answered in any case with body and options. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,144 +7,83 @@
 #include <rte_common.h>
 
 #include "netmap_port.h"
-#include "vale_control_proto.h"
 #include "vale_log.h"
 
-/* Control thread only. */
-static struct {
-	struct vale_switches *switches;
-} n;
+static int
+unsupported(struct nm_call *c)
+{
+	return nm_call_fail(c, -EOPNOTSUPP, "kernel loops and CSB do not exist here");
+}
 
-/* A request in work: private copies of what came, and what will be answered. */
-struct call {
-	struct vale_conn *conn;
-	const struct vale_ctl_hdr *hdr;
-	uint16_t reqtype;
-	char text[NETMAP_REQ_IFNAMSIZ + 1]; /* the name, with a NUL in any case */
-	struct vale_ctl_nm_reply reply;
-	char why[VALE_CTL_TEXT_SZ];
+static int
+polling(struct nm_call *c)
+{
+	return nm_call_fail(c, -EINVAL, "polling is the business of the switch's workers");
+}
+
+static int (*const handlers[])(struct nm_call *c) = {
+	[NETMAP_REQ_REGISTER] = nm_req_register,
+	[NETMAP_REQ_PORT_INFO_GET] = nm_req_port_info,
+	[NETMAP_REQ_VALE_ATTACH] = nm_req_vale_attach,
+	[NETMAP_REQ_VALE_DETACH] = nm_req_vale_detach,
+	[NETMAP_REQ_VALE_LIST] = nm_req_vale_list,
+	[NETMAP_REQ_PORT_HDR_SET] = nm_req_hdr_set,
+	[NETMAP_REQ_PORT_HDR_GET] = nm_req_hdr_get,
+	[NETMAP_REQ_VALE_NEWIF] = nm_req_newif,
+	[NETMAP_REQ_VALE_DELIF] = nm_req_delif,
+	[NETMAP_REQ_VALE_POLLING_ENABLE] = polling,
+	[NETMAP_REQ_VALE_POLLING_DISABLE] = polling,
+	[NETMAP_REQ_POOLS_INFO_GET] = nm_req_pools_info,
+	[NETMAP_REQ_SYNC_KLOOP_START] = unsupported,
+	[NETMAP_REQ_SYNC_KLOOP_STOP] = unsupported,
+	[NETMAP_REQ_CSB_ENABLE] = unsupported,
 };
 
+/* As netmap: each kind of option once, and none is supported until a request says so. */
 static int
-fail(struct call *c, int err, const char *what)
+check_options(struct nm_call *c)
 {
-	snprintf(c->why, sizeof(c->why), "%s: %s", c->text, what);
-	return err;
-}
+	struct vale_ctl_nm_opt *opts = c->reply.opts;
+	int ret = 0;
 
-/* ---- register ---- */
-
-static uint32_t
-in_bounds(uint32_t v, uint32_t dflt, uint32_t max)
-{
-	return v == 0 ? dflt : RTE_MIN(v, max);
-}
-
-static void
-geometry_of(const struct nmreq_register *reg, struct nm_geometry *g)
-{
-	g->nb_rings[NM_TX] = in_bounds(reg->nr_tx_rings, 1, VALE_NM_RINGS_MAX);
-	g->nb_rings[NM_RX] = in_bounds(reg->nr_rx_rings, 1, VALE_NM_RINGS_MAX);
-	g->nb_slots[NM_TX] = in_bounds(reg->nr_tx_slots, VALE_NM_SLOTS, VALE_NM_SLOTS_MAX);
-	g->nb_slots[NM_RX] = in_bounds(reg->nr_rx_slots, VALE_NM_SLOTS, VALE_NM_SLOTS_MAX);
-}
-
-/* What a mode means here: rings of a VALE port, all or one pair. */
-static int
-check_mode(struct call *c, const struct nmreq_register *reg)
-{
-	switch (reg->nr_mode) {
-	case NR_REG_ALL_NIC:
-	case NR_REG_ONE_NIC:
-		break;
-	case NR_REG_PIPE_MASTER:
-	case NR_REG_PIPE_SLAVE:
-	case NR_REG_NULL:
-		return fail(c, -EOPNOTSUPP, "pipes and null ports do not exist here");
-	default:
-		return fail(c, -EINVAL, "no such mode for a VALE port, which has no host rings");
+	for (uint32_t i = 0; i < c->reply.nb_opts; i++)
+		opts[i].status = 0;
+	for (uint32_t i = 0; i < c->reply.nb_opts; i++) {
+		if (opts[i].reqtype < 1) {
+			opts[i].status = EINVAL;
+			ret = nm_call_fail(c, -EINVAL, "an option of no kind");
+		}
+		for (uint32_t j = 0; opts[i].reqtype < NETMAP_REQ_OPT_MAX && j < i; j++) {
+			if (opts[j].reqtype != opts[i].reqtype)
+				continue;
+			opts[i].status = opts[j].status = EINVAL;
+			ret = nm_call_fail(c, -EINVAL, "an option is given twice");
+		}
 	}
-	if (reg->nr_flags & (NR_MONITOR_TX | NR_MONITOR_RX))
-		return fail(c, -EOPNOTSUPP, "monitors do not exist here; see vale-ctl capture");
-	return 0;
+	for (uint32_t i = 0; ret == 0 && i < c->reply.nb_opts; i++)
+		opts[i].status = EOPNOTSUPP;
+	return ret;
 }
 
 static int
-parse_name(struct call *c, struct vale_name *name)
+dispatch(struct nm_call *c, uint16_t version)
 {
-	const char *wrong;
 	int ret;
 
-	if (strlen(c->text) >= NETMAP_REQ_IFNAMSIZ)
-		return fail(c, -ENOMEM, "the name is too long");
-	ret = vale_name_parse(c->text, name, &wrong);
-	return ret < 0 ? fail(c, ret, wrong) : 0;
-}
-
-static void
-register_answer(struct nmreq_register *reg, const struct nm_bind *b)
-{
-	const struct nm_port *p = b->port;
-
-	reg->nr_offset = nm_region_if_off(p->region, b->idx);
-	reg->nr_memsize = p->region->size;
-	reg->nr_tx_slots = p->geo.nb_slots[NM_TX];
-	reg->nr_rx_slots = p->geo.nb_slots[NM_RX];
-	reg->nr_tx_rings = p->geo.nb_rings[NM_TX];
-	reg->nr_rx_rings = p->geo.nb_rings[NM_RX];
-	reg->nr_host_tx_rings = reg->nr_host_rx_rings = 0;
-	reg->nr_mem_id = p->region->mem_id;
-	reg->nr_extra_bufs = b->extra.nb;
-}
-
-static int
-do_register(struct call *c)
-{
-	struct nm_register req = {.text = c->text};
-	struct nmreq_register reg;
-	struct nm_bind *b;
-	int ret;
-
-	memcpy(&reg, c->reply.body, sizeof(reg));
-	if (vale_conn_bound(c->conn))
-		return fail(c, -EBUSY, "this descriptor is bound to a port already");
-	ret = check_mode(c, &reg);
-	if (ret == 0)
-		ret = parse_name(c, &req.name);
-	if (ret < 0)
-		return ret;
-	geometry_of(&reg, &req.geo);
-	req.mem_id = reg.nr_mem_id;
-	req.mode = reg.nr_mode;
-	req.ringid = reg.nr_ringid;
-	req.flags = reg.nr_flags;
-	req.nb_extra_bufs = RTE_MIN(reg.nr_extra_bufs, (uint32_t)VALE_NM_EXTRA_BUFS_MAX);
-	ret = nm_bind_create(&req, c->conn, &b, c->why);
-	if (ret < 0)
-		return ret;
-	register_answer(&reg, b);
-	memcpy(c->reply.body, &reg, sizeof(reg));
-	return 0;
-}
-
-/* ---- all requests ---- */
-
-static int
-dispatch(struct call *c)
-{
-	switch (c->reqtype) {
-	case NETMAP_REQ_REGISTER:
-		return do_register(c);
-	default:
-		return fail(c, -EINVAL, "no such request");
-	}
+	if (version < NETMAP_MIN_API || version > NETMAP_API)
+		return nm_call_fail(
+			c, -EINVAL, "the program speaks another version of netmap's API than 14");
+	if (c->reqtype >= RTE_DIM(handlers) || handlers[c->reqtype] == NULL)
+		return nm_call_fail(c, -EINVAL, "there is no such request");
+	ret = check_options(c);
+	return ret < 0 ? ret : handlers[c->reqtype](c);
 }
 
 static void
 handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 {
 	const struct vale_ctl_nm_req *req = (const void *)msg;
-	struct call c = {.conn = conn, .hdr = msg, .reqtype = req->reqtype};
+	struct nm_call c = {.conn = conn, .reqtype = req->reqtype};
 	int ret;
 
 	memcpy(c.text, req->name, sizeof(req->name));
@@ -152,16 +91,39 @@ handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 	memcpy(c.reply.body, req->body, sizeof(req->body));
 	c.reply.nb_opts = RTE_MIN(req->nb_opts, (uint32_t)VALE_CTL_NM_OPTS_MAX);
 	memcpy(c.reply.opts, req->opts, sizeof(req->opts));
-	if (req->version < NETMAP_MIN_API || req->version > NETMAP_API)
-		ret = fail(&c, -EINVAL, "the program speaks another version of netmap's API");
-	else
-		ret = dispatch(&c);
+	ret = dispatch(&c, req->version);
 	c.reply.r.error = -ret;
 	if (ret < 0) {
-		snprintf(c.reply.r.text, sizeof(c.reply.r.text), "%s", c.why);
+		memcpy(c.reply.r.text, c.why, sizeof(c.reply.r.text));
 		VALE_LOG(INFO, "refused process %d: %s", vale_conn_pid(conn), c.why);
 	}
 	vale_conn_reply(conn, msg, &c.reply.r, sizeof(c.reply), NULL, 0);
+}
+
+static void
+state_of(const struct nm_bind *b, struct vale_ctl_nm_state_reply *r)
+{
+	struct nm_port *p = b->port;
+
+	memcpy(r->name, b->name, sizeof(r->name));
+	r->if_off = nm_region_if_off(p->region, b->idx);
+	r->size = p->region->size;
+	r->flags = b->flags;
+	r->mode = b->mode;
+	r->ringid = b->ringid;
+	r->mem_id = p->region->mem_id;
+	r->bind = b->idx;
+	r->tx_first = b->first[NM_TX];
+	r->tx_last = b->last[NM_TX];
+	r->rx_first = b->first[NM_RX];
+	r->rx_last = b->last[NM_RX];
+	r->hdr_len = atomic_load_explicit(&p->hdr_len, memory_order_relaxed);
+	r->tx_kring = p->place.krings.first;
+	r->rx_kring = p->place.krings.first + p->geo.nb_rings[NM_TX];
+	r->nb_tx_slots = p->geo.nb_slots[NM_TX];
+	r->nb_rx_slots = p->geo.nb_slots[NM_RX];
+	r->nb_tx_rings = p->geo.nb_rings[NM_TX];
+	r->nb_rx_rings = p->geo.nb_rings[NM_RX];
 }
 
 static void
@@ -169,41 +131,22 @@ handle_state(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 {
 	const struct nm_bind *b = nm_bind_of(conn);
 	struct vale_ctl_nm_state_reply r = {0};
-	const struct nm_port *p;
 
 	if (b == NULL) {
 		vale_conn_refuse(conn, msg, ENXIO, "this descriptor is bound to no port");
 		return;
 	}
-	p = b->port;
-	memcpy(r.name, b->name, sizeof(r.name));
-	r.if_off = nm_region_if_off(p->region, b->idx);
-	r.size = p->region->size;
-	r.flags = b->flags;
-	r.mode = b->mode;
-	r.ringid = b->ringid;
-	r.mem_id = p->region->mem_id;
-	r.bind = b->idx;
-	r.tx_first = b->first[NM_TX];
-	r.tx_last = b->last[NM_TX];
-	r.rx_first = b->first[NM_RX];
-	r.rx_last = b->last[NM_RX];
-	r.hdr_len = atomic_load(&((struct nm_port *)(uintptr_t)p)->hdr_len);
-	r.tx_kring = p->place.krings.first;
-	r.rx_kring = p->place.krings.first + p->geo.nb_rings[NM_TX];
-	r.nb_tx_slots = p->geo.nb_slots[NM_TX];
-	r.nb_rx_slots = p->geo.nb_slots[NM_RX];
-	r.nb_tx_rings = p->geo.nb_rings[NM_TX];
-	r.nb_rx_rings = p->geo.nb_rings[NM_RX];
-	vale_conn_reply(conn, msg, &r.r, sizeof(r), &p->region->memfd, 1);
+	state_of(b, &r);
+	vale_conn_reply(conn, msg, &r.r, sizeof(r), &b->port->region->memfd, 1);
 }
 
 int
 vale_netmap_init(
 	const struct vale_netmap_conf *conf, struct vale_switches *s, struct vale_server *server)
 {
-	n.switches = s;
 	nm_ports_init(conf, s);
+	nm_vi_init(s);
+	nm_requests_init(s);
 	vale_server_handle(
 		server, VALE_CTL_NM_CTRL, sizeof(struct vale_ctl_nm_req), handle_ctrl, NULL);
 	vale_server_handle(
@@ -215,4 +158,5 @@ void
 vale_netmap_fini(void)
 {
 	nm_ports_fini();
+	nm_vi_fini();
 }

@@ -117,7 +117,7 @@ static inline uint32_t
 published(struct nm_rxq *rq, struct vale_rx_refused *bad)
 {
 	/* acquire: slots were written before the head moved */
-	uint32_t head = atomic_load_explicit(&rq->ring.kring->head, memory_order_acquire);
+	uint32_t head = atomic_load_explicit(rq->ring.head, memory_order_acquire);
 
 	if (likely(head < rq->ring.nb_slots))
 		return ring_distance(&rq->ring, rq->cur, head);
@@ -133,7 +133,7 @@ publish_cur(struct nm_rxq *rq)
 {
 	atomic_store_explicit(&rq->hwcur, rq->cur, memory_order_relaxed);
 	/* release: we have read the slots and buffers that the client may write again */
-	atomic_store_explicit(&rq->ring.kring->hwcur, rq->cur, memory_order_release);
+	atomic_store_explicit(rq->ring.done, rq->cur, memory_order_release);
 }
 
 /* Where a slot's bytes are. Returns false, having counted it, if they cannot be. */
@@ -314,13 +314,32 @@ nm_rxq_pending(const struct nm_rxq *rq)
 
 	if (!atomic_load_explicit(&r->active, memory_order_relaxed))
 		return 0;
-	head = atomic_load_explicit(&r->kring->head, memory_order_relaxed);
+	head = atomic_load_explicit(r->head, memory_order_relaxed);
 	if (head >= r->nb_slots)
 		return 0;
 	return ring_distance(r,
 		atomic_load_explicit(
 			(_Atomic uint32_t *)(uintptr_t)&rq->hwcur, memory_order_relaxed),
 		head);
+}
+
+void
+nm_port_sink(struct nm_port *p)
+{
+	struct vale_rx_refused bad = {0};
+
+	for (uint16_t i = 0; i < p->geo.nb_rings[NM_TX]; i++) {
+		struct nm_rxq *rq = &p->rxq[i];
+
+		if (!atomic_load_explicit(&rq->ring.active, memory_order_relaxed))
+			continue;
+		atomic_store_explicit(rq->ring.armed, 1, memory_order_relaxed);
+		/* full fence: either we see the client's head, or it sees that we are armed */
+		atomic_thread_fence(memory_order_seq_cst);
+		rq->cur = ring_next(&rq->ring, rq->cur, published(rq, &bad));
+		publish_cur(rq);
+	}
+	wake(p, false);
 }
 
 static unsigned int
@@ -337,10 +356,10 @@ nm_rx_arm(struct vale_rxq *q)
 
 	if (!atomic_load_explicit(&rq->ring.active, memory_order_acquire))
 		return false;
-	atomic_store_explicit(&rq->ring.kring->armed, 1, memory_order_relaxed);
+	atomic_store_explicit(rq->ring.armed, 1, memory_order_relaxed);
 	/* full fence: either we see the client's head, or it sees that we are armed */
 	atomic_thread_fence(memory_order_seq_cst);
-	head = atomic_load_explicit(&rq->ring.kring->head, memory_order_relaxed);
+	head = atomic_load_explicit(rq->ring.head, memory_order_relaxed);
 	return head < rq->ring.nb_slots ? head != rq->cur : head != rq->bad_head;
 }
 
@@ -515,7 +534,7 @@ write_frames(struct nm_port *port, struct nm_txq *tq, uint32_t room, struct vale
 	}
 	tq->hwtail = at;
 	/* release: slots and buffers were written before */
-	atomic_store_explicit(&tq->ring.kring->hwtail, at, memory_order_release);
+	atomic_store_explicit(tq->ring.done, at, memory_order_release);
 }
 
 /* Slots that may be filled: one always stays empty. */
@@ -523,7 +542,7 @@ static inline uint32_t
 ring_room(const struct nm_txq *tq)
 {
 	/* acquire: the program has read the slots that we may fill again */
-	uint32_t head = atomic_load_explicit(&tq->ring.kring->head, memory_order_acquire);
+	uint32_t head = atomic_load_explicit(tq->ring.head, memory_order_acquire);
 
 	if (unlikely(head >= tq->ring.nb_slots))
 		return 0;

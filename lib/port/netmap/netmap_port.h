@@ -19,6 +19,7 @@
 #include <rte_spinlock.h>
 
 #include "region.h"
+#include "vale_control_proto.h"
 #include "vale_control_server.h"
 #include "vale_netmap_port.h"
 #include "vale_port.h"
@@ -28,7 +29,9 @@
 
 /** What workers read of a ring, beside its slots. The region's numbers, from our own books. */
 struct nm_ring {
-	struct vale_nm_kring *kring;
+	_Atomic uint32_t *head;	 /**< the client's index */
+	_Atomic uint32_t *done;	 /**< ours: hwcur of what we read, hwtail of what we write */
+	_Atomic uint32_t *armed; /**< the worker sleeps */
 	struct netmap_slot *slots;
 	uint8_t *bufs;
 	uint32_t nb_bufs;
@@ -94,10 +97,11 @@ struct nm_port {
 	struct nm_region *region;
 	struct nm_place place;
 	uid_t uid;
-	bool plugged; /**< on a switch */
+	bool plugged; /**< on a switch; else a sink: its frames go nowhere */
 	uint16_t nb_users[2][VALE_NM_RINGS_MAX];
 	bool exclusive[2][VALE_NM_RINGS_MAX];
-	int wait_fd; /**< epoll of its connections' sockets */
+	int wait_fd;	      /**< epoll of its connections' sockets */
+	struct nm_wire *wire; /**< end of one, not a program's port */
 	unsigned int nb_binds;
 	TAILQ_HEAD(, nm_bind) binds;
 	TAILQ_ENTRY(nm_port) next;
@@ -107,6 +111,9 @@ extern const struct vale_endpoint_ops nm_endpoint_ops;
 
 /** Room for the pieces of a batch; NULL without memory. */
 struct vale_seg *nm_rxq_make_segs(void);
+
+/** Take what was published, for nobody: a port on no switch. Control thread. */
+void nm_port_sink(struct nm_port *p);
 
 /** Frames published and not forwarded; 0 if the ring is not active or its head is nonsense. */
 unsigned int nm_rxq_pending(const struct nm_rxq *rq);
@@ -120,10 +127,19 @@ unsigned int nm_port_destroy(struct vale_endpoint *ep);
 void nm_ports_init(const struct vale_netmap_conf *conf, struct vale_switches *s);
 void nm_ports_fini(void);
 
+/** NETMAP_REQ_OPT_OFFSETS, checked; mask 0: not asked for. */
+struct nm_offsets {
+	uint64_t mask;	  /**< of slot.ptr */
+	uint32_t max;	  /**< bytes */
+	uint32_t initial; /**< bytes, in every slot of a new ring */
+};
+
 /** What a program asks for with NETMAP_REQ_REGISTER, checked and in bounds. */
 struct nm_register {
-	const char *text; /**< nr_name */
-	struct vale_name name;
+	const char *text;      /**< nr_name */
+	struct vale_name name; /**< full is the port's own name; sw is "" for one on no switch */
+	uint32_t hdr_len;
+	struct nm_offsets offsets;
 	struct nm_geometry geo;
 	uint16_t mem_id; /**< 0: its own */
 	uint32_t mode, ringid;
@@ -148,5 +164,65 @@ struct nm_bind *nm_bind_of(const struct vale_conn *c);
 
 /** Find a port by name; NULL if there is none. */
 struct nm_port *nm_port_find(const char *name);
+
+/* ---- wire.c ---- */
+
+/** Join two persistent ports that have no client. Returns 0 or -errno. */
+int nm_wire_create(
+	const struct vale_name *a, const struct vale_name *b, struct nm_wire **out, char *why);
+/** Take both off their switches; NULL is allowed. */
+void nm_wire_free(struct nm_wire *w);
+void nm_wire_init(struct vale_switches *s);
+
+/* ---- persist.c: ports that stay (NETMAP_REQ_VALE_NEWIF) ---- */
+
+/** A persistent port: a name, and what its rings will be. */
+struct nm_vi {
+	char name[VALE_NAME_SZ];
+	struct nm_geometry geo;
+	uint32_t hdr_len;
+	unsigned int nb_attached;
+	struct vale_name at[2]; /**< where it is attached; the second joins two switches */
+	struct nm_wire *wire;	/**< then */
+	TAILQ_ENTRY(nm_vi) next;
+};
+
+struct nm_vi *nm_vi_find(const char *name);
+
+/** Each returns 0 or -errno as netmap's, with a sentence in @p why. */
+int nm_vi_create(const char *text, const struct nm_geometry *geo, char *why);
+int nm_vi_destroy(const char *text, char *why);
+/** @param idx receives the port's index on its switch. */
+int nm_vale_attach(const struct vale_name *name, uint32_t *idx, char *why);
+int nm_vale_detach(const struct vale_name *name, uint32_t *idx, char *why);
+
+void nm_vi_init(struct vale_switches *s);
+void nm_vi_fini(void);
+
+/* ---- requests.c, control.c: NIOCCTRL ---- */
+
+/** A request in work: private copies of what came, and what will be answered. */
+struct nm_call {
+	struct vale_conn *conn;
+	uint16_t reqtype;
+	char text[NETMAP_REQ_IFNAMSIZ + 1]; /**< the name, with a NUL in any case */
+	struct vale_ctl_nm_reply reply;
+	char why[VALE_CTL_TEXT_SZ];
+};
+
+/** Note a sentence on the name of the call; returns @p err. */
+int nm_call_fail(struct nm_call *c, int err, const char *what);
+
+void nm_requests_init(struct vale_switches *s);
+int nm_req_register(struct nm_call *c);
+int nm_req_port_info(struct nm_call *c);
+int nm_req_pools_info(struct nm_call *c);
+int nm_req_vale_attach(struct nm_call *c);
+int nm_req_vale_detach(struct nm_call *c);
+int nm_req_vale_list(struct nm_call *c);
+int nm_req_newif(struct nm_call *c);
+int nm_req_delif(struct nm_call *c);
+int nm_req_hdr_set(struct nm_call *c);
+int nm_req_hdr_get(struct nm_call *c);
 
 #endif /* NETMAP_PORT_H */

@@ -25,6 +25,7 @@ static struct {
 } n_all;
 
 static void on_conn_closed(void *arg);
+static void on_doorbell(void *arg);
 
 struct nm_port *
 nm_port_find(const char *name)
@@ -65,9 +66,12 @@ static void
 ring_init(struct nm_port *p, unsigned int dir, uint16_t i)
 {
 	struct nm_ring *r = port_ring(p, dir, i);
-	uint32_t kring = p->place.krings.first + i + (dir == NM_RX ? p->geo.nb_rings[NM_TX] : 0);
+	uint32_t first = p->place.krings.first + (dir == NM_RX ? p->geo.nb_rings[NM_TX] : 0);
+	struct vale_nm_kring *k = nm_region_kring(p->region, first + i);
 
-	r->kring = nm_region_kring(p->region, kring);
+	r->head = &k->head;
+	r->done = dir == NM_TX ? &k->hwcur : &k->hwtail;
+	r->armed = &k->armed;
 	r->slots = nm_region_ring(p->region, &p->geo, &p->place, dir, i)->slot;
 	r->bufs = nm_region_bufs(p->region);
 	r->nb_bufs = p->region->nb_bufs;
@@ -76,13 +80,13 @@ ring_init(struct nm_port *p, unsigned int dir, uint16_t i)
 
 /* Nobody has it bound, and no worker looks at it: make it new. */
 static void
-ring_activate(struct nm_port *p, unsigned int dir, uint16_t i)
+ring_activate(struct nm_port *p, unsigned int dir, uint16_t i, const struct nm_offsets *off)
 {
 	struct nm_ring *r = port_ring(p, dir, i);
 
-	nm_region_make_ring(p->region, &p->geo, &p->place, dir, i);
-	r->offset_mask = 0;
-	r->offset_max = 0;
+	nm_region_make_ring(p->region, &p->geo, &p->place, dir, i, off->mask, off->initial);
+	r->offset_mask = off->mask;
+	r->offset_max = off->max;
 	if (dir == NM_TX) {
 		p->rxq[i].cur = 0;
 		p->rxq[i].bad_head = 0;
@@ -133,14 +137,14 @@ bind_release_rings(struct nm_bind *b)
 }
 
 static void
-bind_take_rings(struct nm_bind *b)
+bind_take_rings(struct nm_bind *b, const struct nm_offsets *off)
 {
 	struct nm_port *p = b->port;
 
 	for (unsigned int dir = NM_TX; dir <= NM_RX; dir++) {
 		for (uint16_t i = b->first[dir]; i < b->last[dir]; i++) {
 			if (p->nb_users[dir][i]++ == 0)
-				ring_activate(p, dir, i);
+				ring_activate(p, dir, i, off);
 			p->exclusive[dir][i] = (b->flags & NR_EXCLUSIVE) != 0;
 		}
 	}
@@ -173,15 +177,29 @@ bind_choose_rings(struct nm_bind *b, char *why)
 	return 0;
 }
 
-static int
-bind_check_users(const struct nm_bind *b, char *why)
+/* Offsets of a ring in use are what its first user asked for. */
+static bool
+offsets_fit(const struct nm_ring *r, const struct nm_offsets *off)
 {
-	const struct nm_port *p = b->port;
+	return (r->offset_mask & off->mask) == off->mask && off->max <= r->offset_max;
+}
+
+static int
+bind_check_users(const struct nm_bind *b, const struct nm_offsets *off, char *why)
+{
+	struct nm_port *p = b->port;
 	bool exclusive = (b->flags & NR_EXCLUSIVE) != 0;
 
 	for (unsigned int dir = NM_TX; dir <= NM_RX; dir++) {
 		for (uint16_t i = b->first[dir]; i < b->last[dir]; i++) {
-			if (!p->exclusive[dir][i] && !(p->nb_users[dir][i] > 0 && exclusive))
+			if (p->nb_users[dir][i] == 0)
+				continue;
+			if (off->mask != 0 && !offsets_fit(port_ring(p, dir, i), off)) {
+				snprintf(why, VALE_CTL_TEXT_SZ,
+					"%s: its rings are in use without such offsets", b->name);
+				return -EBUSY;
+			}
+			if (!p->exclusive[dir][i] && !exclusive)
 				continue;
 			snprintf(why, VALE_CTL_TEXT_SZ, "%s: %s ring %u is in use%s", b->name,
 				dir == NM_TX ? "tx" : "rx", i,
@@ -373,6 +391,7 @@ port_create(const struct nm_register *req, struct vale_conn *c, int *err, char *
 	p->ep.pid = vale_conn_pid(c);
 	p->uid = vale_conn_uid(c);
 	p->geo = req->geo;
+	atomic_init(&p->hdr_len, req->hdr_len);
 	p->lock_tx = n_all.ws->nb > 1;
 	atomic_init(&p->sleepers, sleepers_alloc(0));
 	*err = port_get_region(p, req, why);
@@ -464,7 +483,7 @@ bind_make_if(struct nm_bind *b)
 
 /* The bind is complete but for its rings: have it live. */
 static int
-bind_connect(struct nm_bind *b, struct vale_conn *c, char *why)
+bind_connect(struct nm_bind *b, struct vale_conn *c, const struct nm_offsets *off, char *why)
 {
 	int ret;
 
@@ -477,7 +496,7 @@ bind_connect(struct nm_bind *b, struct vale_conn *c, char *why)
 		b->conn = NULL;
 		return ret;
 	}
-	bind_take_rings(b);
+	bind_take_rings(b, off);
 	return 0;
 }
 
@@ -491,6 +510,7 @@ bind_disconnect(struct nm_bind *b)
 	sleepers_remove(p, b);
 	bind_release_rings(b);
 	vale_conn_on_close(b->conn, NULL, NULL);
+	vale_conn_on_doorbell(b->conn, NULL, NULL);
 	b->conn = NULL;
 }
 
@@ -516,10 +536,10 @@ bind_add(struct nm_port *p, const struct nm_register *req, struct vale_conn *c,
 	}
 	ret = bind_choose_rings(b, why);
 	if (ret == 0)
-		ret = bind_check_users(b, why);
+		ret = bind_check_users(b, &req->offsets, why);
 	if (ret == 0) {
 		nm_region_take_extra(p->region, req->nb_extra_bufs, &b->extra);
-		ret = bind_connect(b, c, why);
+		ret = bind_connect(b, c, &req->offsets, why);
 	}
 	if (ret < 0) {
 		bind_free(b);
@@ -527,6 +547,8 @@ bind_add(struct nm_port *p, const struct nm_register *req, struct vale_conn *c,
 	}
 	bind_make_if(b);
 	vale_conn_on_close(c, on_conn_closed, b);
+	if (req->name.sw[0] == '\0')
+		vale_conn_on_doorbell(c, on_doorbell, p);
 	*out = b;
 	return 0;
 }
@@ -534,22 +556,24 @@ bind_add(struct nm_port *p, const struct nm_register *req, struct vale_conn *c,
 static int
 bind_to_new(const struct nm_register *req, struct vale_conn *c, struct nm_bind **out, char *why)
 {
+	bool plug = req->name.sw[0] != '\0';
 	struct nm_port *p;
-	int ret;
+	int ret = 0;
 
-	ret = vale_switch_may_attach(n_all.switches, &req->name, false, why);
+	if (plug)
+		ret = vale_switch_may_attach(n_all.switches, &req->name, false, why);
 	if (ret < 0)
 		return ret;
 	p = port_create(req, c, &ret, why);
 	if (p == NULL)
 		return ret;
 	ret = bind_add(p, req, c, out, why);
-	if (ret == 0) {
+	if (ret == 0 && plug) {
 		ret = vale_switch_attach(n_all.switches, &req->name, &p->ep, NULL, false, why);
+		p->plugged = ret == 0;
 		if (ret < 0)
 			port_drop_bind(p, *out);
 	}
-	p->plugged = ret == 0;
 	if (ret < 0)
 		port_free(p);
 	return ret;
@@ -566,6 +590,11 @@ nm_bind_create(const struct nm_register *req, struct vale_conn *c, struct nm_bin
 		snprintf(why, VALE_CTL_TEXT_SZ, "%s belongs to user %u", req->text, p->uid);
 		return -EACCES;
 	}
+	if (atomic_load(&p->hdr_len) != 0 && !(req->flags & NR_ACCEPT_VNET_HDR)) {
+		snprintf(why, VALE_CTL_TEXT_SZ,
+			"%s has virtio-net headers, which the program does not accept", req->text);
+		return -EIO;
+	}
 	return bind_add(p, req, c, out, why);
 }
 
@@ -577,6 +606,15 @@ port_unplug(struct nm_port *p)
 {
 	if (p->plugged)
 		vale_switch_detach(n_all.switches, &p->ep);
+	else
+		nm_port_destroy(&p->ep);
+}
+
+/* A port on no switch: nobody but us looks at its rings. */
+static void
+on_doorbell(void *arg)
+{
+	nm_port_sink(arg);
 }
 
 static void

@@ -40,12 +40,18 @@ nm_regions_init(size_t user_max)
 
 /* ---- sizes ---- */
 
-static uint32_t
-ring_units(const struct nm_geometry *g, unsigned int dir)
+uint32_t
+nm_region_ring_sz(const struct nm_geometry *g, unsigned int dir)
 {
 	size_t sz = sizeof(struct netmap_ring) + g->nb_slots[dir] * sizeof(struct netmap_slot);
 
-	return (uint32_t)(RTE_ALIGN_CEIL(sz, RING_UNIT) / RING_UNIT);
+	return (uint32_t)RTE_ALIGN_CEIL(sz, RING_UNIT);
+}
+
+static uint32_t
+ring_units(const struct nm_geometry *g, unsigned int dir)
+{
+	return nm_region_ring_sz(g, dir) / RING_UNIT;
 }
 
 static uint32_t
@@ -67,9 +73,9 @@ nb_ring_bufs(const struct nm_geometry *g)
 	return g->nb_rings[NM_TX] * g->nb_slots[NM_TX] + g->nb_rings[NM_RX] * g->nb_slots[NM_RX];
 }
 
-/* Where everything is in a region; 64-bit sums, the largest region has 2 GB. */
-static void
-lay_out(struct vale_nm_region *h, const struct nm_geometry *g, uint32_t nb_extra_bufs)
+/* 64-bit sums: the largest region has 2 GB. */
+void
+nm_region_lay_out(struct vale_nm_region *h, const struct nm_geometry *g, uint32_t nb_extra_bufs)
 {
 	uint64_t off = PAGE;
 
@@ -91,15 +97,6 @@ lay_out(struct vale_nm_region *h, const struct nm_geometry *g, uint32_t nb_extra
 	h->bufs_off = off;
 	off += RTE_ALIGN_CEIL((uint64_t)h->nb_bufs * VALE_NM_BUF_SZ, PAGE);
 	h->size = off;
-}
-
-size_t
-nm_region_memsize(const struct nm_geometry *g, uint32_t nb_extra_bufs)
-{
-	struct vale_nm_region h;
-
-	lay_out(&h, g, nb_extra_bufs);
-	return h.size;
 }
 
 /* ---- life ---- */
@@ -181,7 +178,7 @@ region_alloc(const struct nm_geometry *g, uint32_t nb_extra_bufs, uid_t uid)
 	r->memfd = -1;
 	r->uid = uid;
 	r->nb_users = 1;
-	lay_out(&r->head, g, nb_extra_bufs);
+	nm_region_lay_out(&r->head, g, nb_extra_bufs);
 	r->size = r->head.size;
 	r->nb_bufs = r->head.nb_bufs;
 	r->mem_id = nm_region_next_id();
@@ -196,9 +193,13 @@ region_alloc(const struct nm_geometry *g, uint32_t nb_extra_bufs, uid_t uid)
 struct nm_region *
 nm_region_create(const struct nm_geometry *g, uint32_t nb_extra_bufs, uid_t uid, char *why)
 {
-	size_t size = nm_region_memsize(g, nb_extra_bufs), have = user_total(uid);
+	size_t size, have = user_total(uid);
 	struct nm_region *r = NULL;
+	struct vale_nm_region head;
 	int ret = -ENOMEM;
+
+	nm_region_lay_out(&head, g, nb_extra_bufs);
+	size = head.size;
 
 	if (size > r_all.user_max || have > r_all.user_max - size) {
 		snprintf(why, VALE_CTL_TEXT_SZ,
@@ -321,14 +322,15 @@ populate(void *addr, size_t sz)
 }
 
 static void
-make_slots(struct nm_region *r, struct netmap_ring *ring, uint32_t nb, uint32_t first_buf)
+make_slots(struct nm_region *r, struct netmap_ring *ring, uint32_t nb, uint32_t first_buf,
+	uint64_t offset)
 {
 	populate(ring, sizeof(*ring) + nb * sizeof(ring->slot[0]));
 	populate(nm_region_bufs(r) + (uint64_t)first_buf * VALE_NM_BUF_SZ,
 		(size_t)nb * VALE_NM_BUF_SZ);
 	for (uint32_t i = 0; i < nb; i++)
-		ring->slot[i] =
-			(struct netmap_slot){.buf_idx = first_buf + i, .len = VALE_NM_BUF_SZ};
+		ring->slot[i] = (struct netmap_slot){
+			.buf_idx = first_buf + i, .len = VALE_NM_BUF_SZ, .ptr = offset};
 }
 
 /* Its constant fields are constant to programs; we are the one who writes them. */
@@ -366,7 +368,7 @@ make_kring(struct vale_nm_kring *k)
 
 void
 nm_region_make_ring(struct nm_region *r, const struct nm_geometry *g, const struct nm_place *pl,
-	unsigned int dir, uint16_t ring)
+	unsigned int dir, uint16_t ring, uint64_t offset_mask, uint64_t offset)
 {
 	struct netmap_ring *nr = nm_region_ring(r, g, pl, dir, ring);
 	uint32_t buf = pl->bufs.first, kring = pl->krings.first;
@@ -375,8 +377,9 @@ nm_region_make_ring(struct nm_region *r, const struct nm_geometry *g, const stru
 		buf += g->nb_rings[NM_TX] * g->nb_slots[NM_TX];
 		kring += g->nb_rings[NM_TX];
 	}
-	make_slots(r, nr, g->nb_slots[dir], buf + ring * g->nb_slots[dir]);
+	make_slots(r, nr, g->nb_slots[dir], buf + ring * g->nb_slots[dir], offset);
 	make_ring_header(r, nr, g->nb_slots[dir], dir, ring);
+	memcpy((void *)(uintptr_t)&nr->offset_mask, &offset_mask, sizeof(offset_mask));
 	make_kring(nm_region_kring(r, kring + ring));
 }
 

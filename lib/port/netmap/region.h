@@ -69,8 +69,11 @@ void nm_regions_init(size_t user_max);
 struct nm_region *nm_region_create(
 	const struct nm_geometry *g, uint32_t nb_extra_bufs, uid_t uid, char *why);
 
-/** Bytes that nm_region_create() would make. */
-size_t nm_region_memsize(const struct nm_geometry *g, uint32_t nb_extra_bufs);
+/** Where everything would be in a region that nm_region_create() makes. */
+void nm_region_lay_out(
+	struct vale_nm_region *h, const struct nm_geometry *g, uint32_t nb_extra_bufs);
+/** Bytes of one netmap_ring with its slots. */
+uint32_t nm_region_ring_sz(const struct nm_geometry *g, unsigned int dir);
 
 /** Find a living region; NULL if there is none of that id. */
 struct nm_region *nm_region_find(uint16_t mem_id);
@@ -85,9 +88,11 @@ uint16_t nm_region_next_id(void);
 int nm_region_place(struct nm_region *r, const struct nm_geometry *g, struct nm_place *pl);
 void nm_region_unplace(struct nm_region *r, struct nm_place *pl);
 
-/** Write a ring as netmap programs expect to find it, and its control. */
+/** Write a ring as netmap programs expect to find it, and its control. With offsets: their mask,
+ * and what all slots begin with. */
 void nm_region_make_ring(struct nm_region *r, const struct nm_geometry *g,
-	const struct nm_place *pl, unsigned int dir, uint16_t ring);
+	const struct nm_place *pl, unsigned int dir, uint16_t ring, uint64_t offset_mask,
+	uint64_t offset);
 
 struct vale_nm_kring *nm_region_kring(const struct nm_region *r, uint32_t i);
 struct vale_nm_bind *nm_region_bind(const struct nm_region *r, uint32_t i);
