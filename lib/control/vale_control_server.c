@@ -33,6 +33,8 @@
 #define CONNS_MAX 20000
 /* Requests of one connection that wait for an answer on descriptors of their own. */
 #define REPLIES_MAX 16
+/* Doorbells read in one go. */
+#define DOORBELLS_MAX 512
 
 /* What epoll reports: one of these for each descriptor. */
 struct source {
@@ -58,7 +60,7 @@ struct vale_conn {
 	struct ucred peer;
 	void (*on_close)(void *arg);
 	void *on_close_arg;
-	void (*on_doorbell)(void *arg);
+	void (*on_doorbell)(void *arg, unsigned int nb);
 	void *on_doorbell_arg;
 	TAILQ_HEAD(, reply_to) replies; /* of requests not answered yet, the latest first */
 	unsigned int nb_replies;
@@ -166,7 +168,7 @@ vale_conn_on_close(struct vale_conn *c, void (*fn)(void *arg), void *arg)
 }
 
 void
-vale_conn_on_doorbell(struct vale_conn *c, void (*fn)(void *arg), void *arg)
+vale_conn_on_doorbell(struct vale_conn *c, void (*fn)(void *arg, unsigned int nb), void *arg)
 {
 	c->on_doorbell = fn;
 	c->on_doorbell_arg = arg;
@@ -463,17 +465,17 @@ take_received_fd(struct msghdr *mh)
 	return only;
 }
 
-/* A netmap program rings for its worker, which waits for this socket, too. */
-static bool
-is_doorbell(const void *msg, ssize_t n)
-{
-	return n == 1 && *(const char *)msg == VALE_NM_DOORBELL;
-}
-
 union message {
 	struct vale_ctl_hdr hdr;
 	char buf[VALE_CTL_MSG_SZ_MAX];
 };
+
+/* A netmap program rings for its worker, which waits for this socket, too. */
+static bool
+is_doorbell(const union message *msg)
+{
+	return msg->buf[0] == VALE_NM_DOORBELL;
+}
 
 /* Handle one message; a descriptor that came with it (-1: none) is taken over. */
 static void
@@ -488,11 +490,6 @@ conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut,
 	}
 	if (fd >= 0 && !request)
 		close(fd);
-	if (is_doorbell(msg, n)) {
-		if (c->on_doorbell != NULL)
-			c->on_doorbell(c->on_doorbell_arg);
-		return;
-	}
 	if (n > 0 && !request)
 		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
 			c->peer.pid);
@@ -502,33 +499,52 @@ conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut,
 		conn_free(c);
 }
 
-/* Read and handle one message. */
-static void
-conn_event(struct vale_server *s, struct source *src, uint32_t events)
+/* Read one message; returns its bytes, 0 at the end, negative if there is none. */
+static ssize_t
+conn_receive(struct vale_conn *c, union message *msg, bool *cut, int *fd)
 {
-	struct vale_conn *c = (struct vale_conn *)src;
-	union message msg;
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * VALE_CTL_FDS_MAX)];
 	} control;
-	struct iovec iov = {.iov_base = &msg, .iov_len = sizeof(msg)};
+	struct iovec iov = {.iov_base = msg, .iov_len = sizeof(*msg)};
 	struct msghdr mh = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
 		.msg_controllen = sizeof(control)};
-	int fd = -1;
-	ssize_t n;
+	ssize_t n = recvmsg(c->src.fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	n = recvmsg(c->src.fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	*fd = -1;
 	/* a client that went without reading its answers is an error first, and heard out then */
-	if (n < 0 && errno == ECONNRESET)
-		return;
-	if (n >= 0)
-		fd = take_received_fd(&mh); /* an empty message can carry descriptors, too */
-	conn_message(c, &msg, n, mh.msg_flags & MSG_TRUNC, fd);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR || errno == ECONNRESET ? -1 : 0;
+	*fd = take_received_fd(&mh); /* an empty message can carry descriptors, too */
+	*cut = mh.msg_flags & MSG_TRUNC;
+	return n;
+}
+
+/* Handle one message, and the doorbells before it. */
+static void
+conn_event(struct vale_server *s, struct source *src, uint32_t events)
+{
+	struct vale_conn *c = (struct vale_conn *)src;
+	unsigned int bells = 0;
+	union message msg;
+	bool cut = false;
+	ssize_t n;
+	int fd;
+
+	while ((n = conn_receive(c, &msg, &cut, &fd)) == 1 && is_doorbell(&msg) &&
+		++bells < DOORBELLS_MAX) {
+		if (fd >= 0)
+			close(fd);
+	}
+	if (bells > 0 && c->on_doorbell != NULL)
+		c->on_doorbell(c->on_doorbell_arg, bells);
+	if (n == 1 && bells == DOORBELLS_MAX && fd >= 0)
+		close(fd);
+	if (n >= 0 && bells < DOORBELLS_MAX)
+		conn_message(c, &msg, n, cut, fd);
 }
 
 /* No descriptor is left: the one kept for this turns the client away, who would otherwise wait, and

@@ -97,8 +97,8 @@ void vale_conn_notify(struct vale_conn *c, enum vale_ctl_event event, const char
 /** The connection's life is bound to something: call fn(arg) once when it ends, before its socket
  * is closed. One per connection; NULL unbinds. */
 void vale_conn_on_close(struct vale_conn *c, void (*fn)(void *arg), void *arg);
-/** Call fn(arg) for each VALE_NM_DOORBELL that comes on it; NULL: workers see to them alone. */
-void vale_conn_on_doorbell(struct vale_conn *c, void (*fn)(void *arg), void *arg);
+/** Call fn(arg, nb) for VALE_NM_DOORBELLs that came on it, of which nb were read in one go. */
+void vale_conn_on_doorbell(struct vale_conn *c, void (*fn)(void *arg, unsigned int nb), void *arg);
 /** Whether something is bound to the connection already. A handler that would bind refuses then,
  * with EBUSY. */
 bool vale_conn_bound(const struct vale_conn *c);

@@ -31,6 +31,23 @@ struct client {
 /** Where a connection is made to: the argument of the program. */
 extern const char *socket_path;
 
+#define CHECK(cond)                                                  \
+	do {                                                         \
+		if (!(cond))                                         \
+			die("%s:%d: %s", __FILE__, __LINE__, #cond); \
+	} while (0)
+
+extern const uint8_t mac_all[6], mac_a[6], mac_b[6], mac_c[6], mac_d[6];
+
+/** A named test; the table ends with NULL. */
+struct test_case {
+	const char *name;
+	void (*fn)(void);
+};
+
+/** main() of a program of cases: `PROGRAM SOCKET CASE`. */
+int run_case(int argc, char **argv, const struct test_case *cases);
+
 /** Print a message and the errno, end the process with status 1. */
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 
@@ -65,9 +82,17 @@ uint32_t client_wait_rx(struct client *c, unsigned int i, uint32_t n);
 /** Wait until the switch has taken all of transmit ring i. */
 void client_wait_sent(struct client *c, unsigned int i);
 
+/** Take n frames of one slot each from ring 0: numbered first, first + 1, ... whole. */
+void client_take(struct client *c, uint32_t first, uint32_t n, uint32_t len);
+/** Nothing is there, and nothing comes soon. */
+void client_expect_none(struct client *c);
+/** Send one frame of @p len bytes and wait until the switch has it. */
+void client_send(
+	struct client *c, const uint8_t *dst, const uint8_t *src, uint32_t len, uint32_t number);
+
 /** Put a frame into the next slot of transmit ring 0, not published: returns the slot. */
-struct netmap_slot *client_put(struct client *c, const uint8_t *dst, const uint8_t *src, uint32_t len,
-	uint32_t number);
+struct netmap_slot *client_put(
+	struct client *c, const uint8_t *dst, const uint8_t *src, uint32_t len, uint32_t number);
 /** Number of a frame from client_put(), checked as far as it goes; dies if it is not whole. */
 uint32_t client_number(const uint8_t *frame, uint32_t len);
 

@@ -16,6 +16,9 @@
 
 /* As vale_switch.c for a whole port. */
 #define DRAIN_US 20000
+/* Doorbells read in one go, after which some may have found no room: a socket holds over 200, or,
+ * of a system with the smallest buffers, some 5. */
+#define BELLS_MANY 4
 
 /* Control thread only. */
 static struct {
@@ -25,7 +28,7 @@ static struct {
 } n_all;
 
 static void on_conn_closed(void *arg);
-static void on_doorbell(void *arg);
+static void on_doorbell(void *arg, unsigned int nb);
 
 struct nm_port *
 nm_port_find(const char *name)
@@ -547,8 +550,7 @@ bind_add(struct nm_port *p, const struct nm_register *req, struct vale_conn *c,
 	}
 	bind_make_if(b);
 	vale_conn_on_close(c, on_conn_closed, b);
-	if (req->name.sw[0] == '\0')
-		vale_conn_on_doorbell(c, on_doorbell, p);
+	vale_conn_on_doorbell(c, on_doorbell, p);
 	*out = b;
 	return 0;
 }
@@ -610,11 +612,22 @@ port_unplug(struct nm_port *p)
 		nm_port_destroy(&p->ep);
 }
 
-/* A port on no switch: nobody but us looks at its rings. */
+/*
+ * Its worker hears the doorbell, too, and more directly. But where we are slow, hundreds of them
+ * fill the socket, and one that finds no room is lost to the worker as well: so it is woken again
+ * after many. Of a port on no switch nobody but us looks at the rings.
+ */
 static void
-on_doorbell(void *arg)
+on_doorbell(void *arg, unsigned int nb)
 {
-	nm_port_sink(arg);
+	struct nm_port *p = arg;
+
+	if (!p->plugged) {
+		nm_port_sink(p);
+		return;
+	}
+	for (uint16_t i = 0; nb >= BELLS_MANY && i < p->geo.nb_rings[NM_TX]; i++)
+		vale_worker_wake(n_all.ws, p->rxq[i].q.worker);
 }
 
 static void
