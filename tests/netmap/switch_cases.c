@@ -113,13 +113,14 @@ stream(void)
 {
 	uint32_t sent = 0, got = 0;
 
-	open_three();
-	client_close(&c);
+	client_open(&a, "vale0:a");
+	client_open(&b, "vale0:b");
 	while (got < 100000) {
 		struct netmap_ring *tx = client_tx(&a, 0);
 		uint32_t n;
 
 		client_tx_sync(&a, 0);
+		client_rx_sync(&b, 0);
 		/* no more on the way than b has room for */
 		while (tx->head != tx->tail && sent < 100000 && sent - got < 1023)
 			client_put(&a, mac_all, mac_a, 18 + sent % 500, sent), sent++;
@@ -183,7 +184,7 @@ take_chain(struct client *to, unsigned int n, uint32_t len)
 {
 	struct netmap_ring *rx = client_rx(to, 0);
 
-	CHECK(client_wait_rx(to, 0, n) == n);
+	CHECK(client_wait_rx(to, 0, n) >= n);
 	for (unsigned int i = 0; i < n; i++) {
 		struct netmap_slot *s = &rx->slot[rx->head];
 
@@ -420,7 +421,7 @@ ring_subsets(void)
 	client_send(&x[2], mac_all, mac_a, 60, 5);
 	client_take(&a, 5, 1, 60);
 	client_send(&a, mac_all, mac_b, 60, 6);
-	client_take(&x[0], 6, 1, 60);
+	client_take(&x[0], 5, 2, 60);
 }
 
 static void

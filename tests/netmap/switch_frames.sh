@@ -59,5 +59,6 @@ all_cases() {
 switch_start --no-huge -m 256
 all_cases
 switch_stop
-switch_start --lcores '126@(0-7),1@(0-7),2@(0-7)'
+cpus="0-$(($(nproc --all) - 1))"
+switch_start --lcores "126@($cpus),1@($cpus),2@($cpus)"
 all_cases
