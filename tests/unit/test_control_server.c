@@ -34,6 +34,28 @@ on_close(void *arg)
 	atomic_store(&holder, NULL);
 }
 
+static void on_doorbell(void *arg, unsigned int nb);
+
+/* Answered by handle_release(). */
+static struct vale_ctl_hdr waiting[2];
+
+static void
+handle_later(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	waiting[atomic_load(&calls)] = *msg;
+	atomic_fetch_add(&calls, 1);
+}
+
+static void
+handle_release(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	struct vale_ctl_reply r = {0};
+
+	for (unsigned int i = 0; i < 2; i++)
+		vale_conn_reply(c, &waiting[i], &r, sizeof(r), NULL, 0);
+	vale_conn_reply(c, msg, &r, sizeof(r), NULL, 0);
+}
+
 /* Takes "the name", of which there is one, as a port is: freed by the connection's end. */
 static void
 handle_take(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
@@ -47,6 +69,7 @@ handle_take(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	}
 	atomic_store(&holder, c);
 	vale_conn_on_close(c, on_close, NULL);
+	vale_conn_on_doorbell(c, on_doorbell, NULL);
 	vale_conn_reply(c, msg, &r, sizeof(r), NULL, 0);
 }
 
@@ -78,6 +101,10 @@ setup(void **state)
 	vale_server_handle(server, VALE_CTL_CREATE, sizeof(struct vale_ctl_hdr), handle_take, NULL);
 	vale_server_handle(
 		server, VALE_CTL_LIST, sizeof(struct vale_ctl_name_req), handle_records, NULL);
+	vale_server_handle(
+		server, VALE_CTL_DESTROY, sizeof(struct vale_ctl_hdr), handle_later, NULL);
+	vale_server_handle(
+		server, VALE_CTL_DETACH, sizeof(struct vale_ctl_hdr), handle_release, NULL);
 	return vale_server_start(server);
 }
 
@@ -283,6 +310,161 @@ descriptors_sent_along_are_closed(void **state)
 	close(fd);
 }
 
+/* Send a message with a descriptor. */
+static void
+send_with_fd(int conn, const void *msg, size_t sz, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)msg, .iov_len = sz};
+	struct msghdr mh = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf)};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(conn, &mh, 0), sz);
+}
+
+/* Ask with one end of a socketpair; the answer comes at the other, and is its last message. */
+static int
+ask_aside(int conn, enum vale_ctl_type type)
+{
+	struct vale_ctl_hdr req;
+	struct vale_ctl_reply r;
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	vale_ctl_hdr_init(&req, type, sizeof(req));
+	send_with_fd(conn, &req, sizeof(req), sv[1]);
+	close(sv[1]);
+	assert_int_equal(recv(sv[0], &r, sizeof(r), 0), sizeof(r));
+	assert_int_equal(r.hdr.seq, req.seq);
+	assert_hung_up(sv[0]);
+	return r.error;
+}
+
+static void
+answer_comes_on_the_descriptor_sent_along(void **state)
+{
+	int fd = dial(), other = dial();
+	unsigned int before;
+	char c;
+
+	assert_int_equal(ask_aside(fd, VALE_CTL_CREATE), 0);
+	before = count_fds();
+	for (unsigned int i = 0; i < 100; i++) {
+		assert_int_equal(ask_aside(other, VALE_CTL_CREATE), EBUSY);
+		assert_int_equal(ask_aside(other, VALE_CTL_WAIT), EOPNOTSUPP);
+	}
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(recv(fd, &c, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(recv(other, &c, 1, MSG_DONTWAIT), -1);
+	close(fd);
+	close(other);
+}
+
+static void
+deferred_answer_comes_on_the_descriptor_too(void **state)
+{
+	struct vale_ctl_hdr req;
+	struct vale_ctl_reply r;
+	int fd = dial(), sv[2][2];
+
+	/* two that wait; the same number from two processes */
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv[i]), 0);
+		vale_ctl_hdr_init(&req, VALE_CTL_DESTROY, sizeof(req));
+		req.seq = 7;
+		send_with_fd(fd, &req, sizeof(req), sv[i][1]);
+		close(sv[i][1]);
+	}
+	for (unsigned int i = 0; i < 1000 && atomic_load(&calls) < 2; i++)
+		usleep(1000);
+	assert_int_equal(recv(sv[0][0], &r, sizeof(r), MSG_DONTWAIT), -1);
+	vale_ctl_hdr_init(&req, VALE_CTL_DETACH, sizeof(req));
+	assert_int_equal(vale_ctl_call(fd, &req, &r, sizeof(r), NULL, NULL, 5000), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(recv(sv[i][0], &r, sizeof(r), 0), sizeof(r));
+		assert_int_equal(r.hdr.type, VALE_CTL_DESTROY);
+		close(sv[i][0]);
+	}
+	close(fd);
+}
+
+/* A full socket, a closed one, and what is no socket: nobody waits for them. */
+static void
+descriptor_that_takes_no_answer_harms_nobody(void **state)
+{
+	struct vale_ctl_hdr req;
+	struct vale_ctl_reply r;
+	int fd = dial(), sv[2];
+	unsigned int before;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+	while (send(sv[1], &r, sizeof(r), MSG_DONTWAIT) > 0)
+		;
+	assert_int_equal(take(fd), 0);
+	before = count_fds();
+	for (unsigned int i = 0; i < 50; i++) {
+		vale_ctl_hdr_init(&req, VALE_CTL_CREATE, sizeof(req));
+		send_with_fd(fd, &req, sizeof(req), sv[1]);
+	}
+	close(sv[0]);
+	before--;
+	vale_ctl_hdr_init(&req, VALE_CTL_CREATE, sizeof(req));
+	send_with_fd(fd, &req, sizeof(req), sv[1]);
+	send_with_fd(fd, &req, sizeof(req), 0);
+	assert_int_equal(recv(fd, &r, sizeof(r), 0), sizeof(r));
+	assert_int_equal(r.error, EINVAL);
+	assert_int_equal(take(fd), EBUSY);
+	assert_int_equal(count_fds(), before);
+	close(sv[1]);
+	close(fd);
+}
+
+static atomic_uint bells;
+
+static void
+on_doorbell(void *arg, unsigned int nb)
+{
+	atomic_fetch_add(&bells, nb);
+}
+
+/* Doorbells are counted and swallowed, requests between them are heard. */
+static void
+doorbells_are_swallowed(void **state)
+{
+	const char bell = 'D';
+	struct vale_ctl_hdr req;
+	int fd = dial();
+	unsigned int before;
+	char c;
+
+	atomic_store(&bells, 0);
+	assert_int_equal(take(fd), 0);
+	before = count_fds();
+	for (unsigned int i = 0; i < 1000; i++) {
+		assert_int_equal(send(fd, &bell, 1, 0), 1);
+		if (i % 100 == 0) {
+			send_with_fd(fd, &bell, 1, 0);
+			assert_int_equal(ask_aside(fd, VALE_CTL_CREATE), EBUSY);
+		}
+	}
+	vale_ctl_hdr_init(&req, VALE_CTL_CREATE, sizeof(req));
+	assert_int_equal(take(fd), EBUSY);
+	assert_int_equal(atomic_load(&bells), 1010);
+	assert_int_equal(count_fds(), before);
+	assert_int_equal(recv(fd, &c, 1, MSG_DONTWAIT), -1);
+	close(fd);
+}
+
 static void
 descriptors_of_an_empty_message_are_closed(void **state)
 {
@@ -418,6 +600,10 @@ main(void)
 		T(garbage_loses_the_connection_and_nothing_else),
 		T(descriptors_sent_along_are_closed),
 		T(descriptors_of_an_empty_message_are_closed),
+		T(answer_comes_on_the_descriptor_sent_along),
+		T(deferred_answer_comes_on_the_descriptor_too),
+		T(descriptor_that_takes_no_answer_harms_nobody),
+		T(doorbells_are_swallowed),
 		T(client_without_a_descriptor_left_is_turned_away),
 		T(request_before_an_unread_answer_is_heard),
 		T(client_that_never_reads_loses_its_connection_not_our_time),
