@@ -610,6 +610,47 @@ headers(void)
 		hdr.nr_hdr_len == 12);
 }
 
+/* Move what is in a receive ring to a transmit ring, by exchange of buffers. Returns slots moved.
+ */
+static uint32_t
+move(struct client *from, struct client *to)
+{
+	struct netmap_ring *rx = client_rx(from, 0), *tx = client_tx(to, 0);
+	uint32_t n = 0;
+
+	client_tx_sync(to, 0);
+	for (uint32_t left = client_rx_sync(from, 0); left > 0 && tx->head != tx->tail;
+		left--, n++) {
+		struct netmap_slot *in = &rx->slot[rx->head], *out = &tx->slot[tx->head];
+		uint32_t idx = in->buf_idx;
+
+		in->buf_idx = out->buf_idx;
+		out->buf_idx = idx;
+		out->len = in->len;
+		out->flags = NS_BUF_CHANGED | (in->flags & NS_MOREFRAG);
+		rx->head = rx->cur = (rx->head + 1) % rx->num_slots;
+		tx->head = tx->cur = (tx->head + 1) % tx->num_slots;
+	}
+	client_rx_sync(from, 0);
+	if (n > 0)
+		client_tx_sync(to, 0);
+	return n;
+}
+
+/* Between vale0 and vale1, until it is killed. */
+static void
+bridge(void)
+{
+	client_open(&a, "vale0:n");
+	b.reg.nr_mem_id = a.st.mem_id;
+	client_open(&b, "vale1:n");
+	CHECK(b.st.mem_id == a.st.mem_id);
+	for (;;) {
+		if (move(&a, &b) + move(&b, &a) == 0)
+			usleep(50);
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -634,6 +675,7 @@ main(int argc, char **argv)
 		CASE(shared_region),
 		CASE(offsets),
 		CASE(headers),
+		CASE(bridge),
 		{NULL, NULL},
 	};
 

@@ -415,6 +415,8 @@ write_chain(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt
 	uint32_t lens[VALE_NM_FRAGS_MAX];
 	const uint8_t *src = no_header;
 	uint8_t *dst = NULL;
+	/* the boundaries of a netmap sender are kept, mbufs are packed: there may be hundreds */
+	bool keep = (pkt->flags & VALE_PKT_SEGS) != 0;
 	bool merge = hdr_len > 0; /* the header stands in the first slot of the frame */
 
 	if (piece == 0)
@@ -448,8 +450,8 @@ write_chain(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt
 			continue;
 		pos = 0;
 		piece = vale_pieces_next(&pieces, &src);
-		if (!merge)
-			space = used; /* the sender's boundaries are kept */
+		if (keep && !merge)
+			space = used;
 		merge = false;
 	}
 	for (uint32_t i = 0; i < n; i++) {
