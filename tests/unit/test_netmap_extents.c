@@ -48,6 +48,22 @@ given_back_part_is_taken_again(void **state)
 	nm_extents_free(&x);
 }
 
+static void
+part_never_used_is_taken_first(void **state)
+{
+	struct nm_extents x;
+	struct nm_extent a, b, c;
+
+	nm_extents_init(&x, 0, 25);
+	assert_int_equal(nm_extents_take(&x, 10, &a), 0);
+	nm_extents_give(&x, &a);
+	assert_int_equal(nm_extents_take(&x, 10, &b), 0);
+	assert_int_equal(b.first, 10);
+	assert_int_equal(nm_extents_take(&x, 6, &c), 0);
+	assert_int_equal(c.first, 0);
+	nm_extents_free(&x);
+}
+
 /* Against a table that knows the owner of every number. */
 static void
 random_walk_never_overlaps(void **state)
@@ -93,6 +109,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(take_from_empty_range_fails),
 		cmocka_unit_test(given_back_part_is_taken_again),
+		cmocka_unit_test(part_never_used_is_taken_first),
 		cmocka_unit_test(random_walk_never_overlaps),
 	};
 

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_common.h>
+
 #include "extents.h"
 
 void
 nm_extents_init(struct nm_extents *x, uint32_t first, uint32_t nb)
 {
-	*x = (struct nm_extents){.range = {.first = first, .nb = nb}};
+	*x = (struct nm_extents){.range = {.first = first, .nb = nb}, .fresh = first};
 }
 
 void
@@ -47,22 +49,34 @@ insert(struct nm_extents *x, uint32_t at, struct nm_extent part)
 	return 0;
 }
 
+static int
+take_from(
+	struct nm_extents *x, uint32_t at, struct nm_extent gap, uint32_t nb, struct nm_extent *out)
+{
+	gap.nb = nb;
+	if (insert(x, at, gap) < 0)
+		return -ENOMEM;
+	x->fresh = RTE_MAX(x->fresh, gap.first + nb);
+	*out = gap;
+	return 0;
+}
+
 int
 nm_extents_take(struct nm_extents *x, uint32_t nb, struct nm_extent *out)
 {
+	struct nm_extent unused = {
+		.first = x->fresh, .nb = x->range.first + x->range.nb - x->fresh};
+
 	*out = (struct nm_extent){0};
 	if (nb == 0)
 		return 0;
+	if (unused.nb >= nb)
+		return take_from(x, x->nb_used, unused, nb, out);
 	for (uint32_t i = 0; i <= x->nb_used; i++) {
 		struct nm_extent gap = gap_before(x, i);
 
-		if (gap.nb < nb)
-			continue;
-		gap.nb = nb;
-		if (insert(x, i, gap) < 0)
-			return -ENOMEM;
-		*out = gap;
-		return 0;
+		if (gap.nb >= nb)
+			return take_from(x, i, gap, nb, out);
 	}
 	return -ENOSPC;
 }

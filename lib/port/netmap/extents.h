@@ -15,9 +15,14 @@ struct nm_extent {
 	uint32_t first, nb;
 };
 
-/** The range first .. first + nb - 1, and what is in use of it, in order. */
+/**
+ * The range first .. first + nb - 1, and what is in use of it, in order. What was never in use is
+ * taken first: programs exchange buffers between the ports and descriptors of a region, so that
+ * what one of them gave back may still be in a ring of another.
+ */
 struct nm_extents {
 	struct nm_extent range;
+	uint32_t fresh; /**< never in use from here on */
 	struct nm_extent *used;
 	uint32_t nb_used, room;
 };

@@ -12,10 +12,14 @@
 #include "netmap_port.h"
 #include "vale_ethdev_port.h"
 
+/* They cost little, but anybody may ask for one. */
+#define VI_MAX 1024
+
 /* Control thread only. */
 static struct {
 	struct vale_switches *switches;
 	TAILQ_HEAD(, nm_vi) list;
+	unsigned int nb;
 } v;
 
 struct nm_vi *
@@ -53,9 +57,12 @@ nm_vi_create(const char *text, const struct nm_geometry *geo, char *why)
 			"at most 15 characters");
 	if (nm_vi_find(text) != NULL || if_nametoindex(text) != 0)
 		return refuse(why, -EEXIST, text, "there is an interface of this name");
+	if (v.nb == VI_MAX)
+		return refuse(why, -ENOMEM, text, "there are 1024 persistent ports already");
 	vi = calloc(1, sizeof(*vi));
 	if (vi == NULL)
 		return refuse(why, -ENOMEM, text, "no memory for a port");
+	v.nb++;
 	memcpy(vi->name, probe.port, sizeof(vi->name));
 	vi->geo = *geo;
 	TAILQ_INSERT_TAIL(&v.list, vi, next);
@@ -74,6 +81,7 @@ nm_vi_destroy(const char *text, char *why)
 	if (vi->nb_attached > 0 || nm_port_find(vi->name) != NULL)
 		return refuse(why, -EBUSY, text, "attached to a switch, or held by a program");
 	TAILQ_REMOVE(&v.list, vi, next);
+	v.nb--;
 	free(vi);
 	return 0;
 }

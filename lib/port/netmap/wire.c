@@ -27,26 +27,20 @@ struct nm_wire {
 /* Control thread only. */
 static struct vale_switches *wire_switches;
 
-static struct nm_wire *
-wire_of(struct nm_port *p, struct nm_port **peer)
+static struct nm_port *
+other_end(struct nm_port *p)
 {
-	/* an endpoint is told from the other by its region's user */
-	struct nm_wire *w = p->wire;
-
-	*peer = &w->end[p == &w->end[0] ? 1 : 0];
-	return w;
+	return p == &p->wire->end[0] ? &p->wire->end[1] : &p->wire->end[0];
 }
 
 static void
 wire_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, const uint16_t *idx,
 	uint16_t n, struct vale_tx_result *res)
 {
-	struct nm_port *peer;
-	_Atomic uint32_t *armed;
+	struct nm_port *peer = other_end((struct nm_port *)ep);
+	_Atomic uint32_t *armed = peer->rxq[0].ring.armed;
 
-	(void)wire_of((struct nm_port *)ep, &peer);
 	nm_endpoint_ops.tx(ep, queue, pkts, idx, n, res);
-	armed = peer->rxq[0].ring.armed;
 	/* nm_endpoint_ops.tx() ended with a full fence: either the peer's worker sees the frames,
 	 * or we see that it sleeps */
 	if (atomic_load_explicit(armed, memory_order_relaxed) != 0 &&
