@@ -41,8 +41,7 @@ struct parts {
 	struct vale_workers *ws;
 	struct vale_switches *switches;
 	struct vale_server *server;
-	bool group, pdump, dpdk, ethdev, memif, admin;
-	bool group, pdump, dpdk, ethdev, netmap, admin;
+	bool group, pdump, dpdk, ethdev, netmap, memif, admin;
 };
 
 static int

@@ -490,16 +490,27 @@ ethdev_create_port(
 	return ret;
 }
 
-int
-vale_ethdev_attach(const char *name, const char *devargs, char *why)
+/* What its driver reserves is not a secondary's. */
+static int
+attach_as_own(const struct vale_ctl_attach_ethdev_req *req, char *said, char *why)
 {
 	int ret;
 
-	/* what its driver reserves is not a secondary's */
 	vale_client_memory_own_begin();
-	ret = attach(name, devargs, why);
+	ret = attach(req, said, why);
 	vale_client_memory_own_end();
 	return ret;
+}
+
+int
+vale_ethdev_attach(const char *name, const char *devargs, char *why)
+{
+	struct vale_ctl_attach_ethdev_req req = {.hdr.type = VALE_CTL_ATTACH_ETHDEV};
+	char said[VALE_CTL_TEXT_SZ];
+
+	snprintf(req.name, sizeof(req.name), "%s", name);
+	snprintf(req.devargs, sizeof(req.devargs), "%s", devargs);
+	return attach_as_own(&req, said, why);
 }
 
 static void
@@ -514,11 +525,7 @@ on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 		!vale_conn_check_text(
 			conn, msg, req->devargs, sizeof(req->devargs), "device arguments"))
 		return;
-	/* what its driver reserves is not a secondary's */
-	vale_client_memory_own_begin();
-	ret = attach(req, reply.text, why);
-	vale_client_memory_own_end();
-	ret = vale_ethdev_attach(req->name, req->devargs, why);
+	ret = attach_as_own(req, reply.text, why);
 	if (ret < 0) {
 		vale_conn_refuse(conn, msg, -ret, "%s", why);
 		return;

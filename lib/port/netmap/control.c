@@ -65,6 +65,14 @@ check_options(struct nm_call *c)
 	return ret;
 }
 
+/* What changes the switch for others is the operator's, as with vale-ctl's verbs. */
+static bool
+is_for_operators(uint16_t reqtype)
+{
+	return reqtype == NETMAP_REQ_VALE_ATTACH || reqtype == NETMAP_REQ_VALE_DETACH ||
+	       reqtype == NETMAP_REQ_VALE_NEWIF || reqtype == NETMAP_REQ_VALE_DELIF;
+}
+
 static int
 dispatch(struct nm_call *c, uint16_t version)
 {
@@ -75,6 +83,8 @@ dispatch(struct nm_call *c, uint16_t version)
 			c, -EINVAL, "the program speaks another version of netmap's API than 14");
 	if (c->reqtype >= RTE_DIM(handlers) || handlers[c->reqtype] == NULL)
 		return nm_call_fail(c, -EINVAL, "there is no such request");
+	if (is_for_operators(c->reqtype) && !vale_conn_is_operator(c->conn))
+		return nm_call_fail(c, -EPERM, "only root and the user that runs the switch may");
 	ret = check_options(c);
 	return ret < 0 ? ret : handlers[c->reqtype](c);
 }

@@ -392,7 +392,8 @@ port_create(const struct nm_register *req, struct vale_conn *c, int *err, char *
 		p->rxq[i].q.wait_fd = -1;
 	p->ep.ops = &nm_endpoint_ops;
 	p->ep.pid = vale_conn_pid(c);
-	p->uid = vale_conn_uid(c);
+	p->uid = p->ep.uid = vale_conn_uid(c);
+	p->ep.has_uid = true;
 	p->geo = req->geo;
 	atomic_init(&p->hdr_len, req->hdr_len);
 	p->lock_tx = n_all.ws->nb > 1;
