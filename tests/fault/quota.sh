@@ -28,6 +28,7 @@ exchange() {
 	"$@"
 	peer_wait a
 	peer_wait b
+	[ "$(value packets)" = $FRAMES ] || die "$text: $ANSWER; $(ctl show valea:a; ctl show valea:b)"
 	got_all $FRAMES "$text: the others lost nothing"
 }
 
