@@ -47,11 +47,9 @@ enum vale_ctl_type {
 	VALE_CTL_NM_CTRL = 18,	/* a netmap program's NIOCCTRL */
 	VALE_CTL_NM_STATE = 19, /* what this descriptor is bound to; with the region's memfd */
 	VALE_CTL_WORKERS = 20,	/* reply carries a memfd of vale_ctl_worker_rec */
-
+	VALE_CTL_SECONDARIES = 21, /* reply carries a memfd of vale_ctl_secondary_rec */
 	VALE_CTL_CREATE_PORT = 32, /* CREATE with an owner, a tap, a virtual machine's socket */
 	VALE_CTL_ATTACH_HOST = 33, /* ATTACH_ETHDEV of an interface whose stack stays connected */
-	/* 20 is taken */
-	VALE_CTL_SECONDARIES = 21, /* reply carries a memfd of vale_ctl_secondary_rec */
 };
 
 /** First on every message, both ways. */

@@ -23,7 +23,7 @@ exchange() {
 	local text=$1
 
 	shift
-	peer_say b rx valea:b 700 first=8000
+	peer_say b rx valea:b 3000 first=8000 good=$FRAMES
 	peer_say a tx valea:a 0 $FRAMES $B $A 100 burst=8 gap=1500
 	"$@"
 	peer_wait a
@@ -98,7 +98,8 @@ unread() {
 
 R=02:00:00:00:00:77
 U=02:00:00:00:00:88
-switch_start -- --mbufs 16384 --ring-size 1024
+# rings that hold what comes while a receiver is off its CPU
+switch_start -- --mbufs 24576 --ring-size 4096
 free=$(mbufs_free)
 ctl set quota $QUOTA
 expect_eq $QUOTA "$(ctl -j get quota | json 'd["quota"]')" "the quota is $QUOTA"
