@@ -46,7 +46,9 @@ ip link set ta netns A
 ip link set tb netns B
 address A ta 1
 address B tb 2
+# moved, they were gone for a moment
 wait_port vale0:ta link true 5
+wait_port vale0:tb link true 5
 pings "between created taps" 20 10.7.0.2
 
 # 3

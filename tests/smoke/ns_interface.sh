@@ -129,4 +129,4 @@ else
 	host_pings 10.7.0.1 || die "the host stays cut off"
 	ok "a switch that was killed leaves filters, which can be deleted"
 fi
-rm -rf "${HUGE:?}"/* "/run/dpdk/$PREFIX" "$SOCKET"
+rm -rf "${HUGE:?}"/* "/run/dpdk/$PREFIX" "$SOCKET" "/run/vale/memif/$PREFIX.sock"
