@@ -121,6 +121,7 @@ struct memif {
 	struct vale_switches *switches;
 	struct vale_server *server;
 	char path[108];
+	bool made_folder; /**< of path */
 	int listen_fd;
 	int spare_fd;	  /**< given up to turn a client away when there are no more */
 	bool turned_away; /**< said so */

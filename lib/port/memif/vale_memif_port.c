@@ -81,12 +81,26 @@ make_folder(const struct vale_memif_conf *conf, mode_t mode)
 	if (mkdir(dir, 0700) < 0) {
 		if (errno != EEXIST)
 			return -errno;
+		/* one of a switch that was killed is ours now */
 		if (!is_own_folder(dir, conf->owner))
 			return 0;
 	}
+	memif.made_folder = true;
 	if (chmod(dir, S_ISVTX | mode | search) < 0 || chown(dir, conf->owner, conf->group) < 0)
 		return -errno;
 	return 0;
+}
+
+/* The next switch makes it anew, with its own owner and mode. One that others use stays. */
+static void
+remove_folder(void)
+{
+	char buf[sizeof(memif.path)];
+
+	snprintf(buf, sizeof(buf), "%s", memif.path);
+	if (memif.made_folder)
+		(void)rmdir(dirname(buf));
+	memif.made_folder = false;
 }
 
 static int
@@ -205,6 +219,7 @@ vale_memif_fini(void)
 		memif_conn_refuse(c, ESHUTDOWN, "the switch is ending");
 	close_watched(&memif.listen_fd);
 	unlink(memif.path);
+	remove_folder();
 	close_watched(&memif.fault_fd);
 	close(memif.spare_fd);
 	memif.spare_fd = -1;
