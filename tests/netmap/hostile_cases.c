@@ -39,9 +39,12 @@ wrong_head(void)
 		char bell = VALE_NM_DOORBELL;
 
 		atomic_store(&tx->head, head);
+		atomic_store(&tx->armed, 0);
 		send(a.fd, &bell, 1, MSG_DONTWAIT);
-		usleep(2000);
-		CHECK(atomic_load(&tx->hwcur) == 1);
+		/* it looked, and sleeps again */
+		for (unsigned int i = 0; i < 50000 && atomic_load(&tx->armed) == 0; i++)
+			usleep(100);
+		CHECK(atomic_load(&tx->armed) == 1 && atomic_load(&tx->hwcur) == 1);
 	}
 	client_send(&a, mac_all, mac_a, 60, 1);
 	client_take(&b, 1, 1, 60);

@@ -54,6 +54,16 @@ ring_next(const struct nm_ring *r, uint32_t i, uint32_t n)
 	return i >= r->nb_slots ? i - r->nb_slots : i;
 }
 
+/* acquire: what the client wrote, or read, before it moved its head. */
+static inline uint32_t
+ring_head(const struct nm_ring *r)
+{
+	_Atomic(_Atomic uint32_t *) *head = (void *)(uintptr_t)&r->head;
+
+	return atomic_load_explicit(
+		atomic_load_explicit(head, memory_order_relaxed), memory_order_acquire);
+}
+
 /* Slots from a to b, both in range. */
 static inline uint32_t
 ring_distance(const struct nm_ring *r, uint32_t a, uint32_t b)
@@ -116,8 +126,7 @@ wake(struct nm_port *p, bool rx)
 static inline uint32_t
 published(struct nm_rxq *rq, struct vale_rx_refused *bad)
 {
-	/* acquire: slots were written before the head moved */
-	uint32_t head = atomic_load_explicit(rq->ring.head, memory_order_acquire);
+	uint32_t head = ring_head(&rq->ring);
 
 	if (likely(head < rq->ring.nb_slots))
 		return ring_distance(&rq->ring, rq->cur, head);
@@ -314,7 +323,7 @@ nm_rxq_pending(const struct nm_rxq *rq)
 
 	if (!atomic_load_explicit(&r->active, memory_order_relaxed))
 		return 0;
-	head = atomic_load_explicit(r->head, memory_order_relaxed);
+	head = ring_head(r);
 	if (head >= r->nb_slots)
 		return 0;
 	return ring_distance(r,
@@ -359,7 +368,7 @@ nm_rx_arm(struct vale_rxq *q)
 	atomic_store_explicit(rq->ring.armed, 1, memory_order_relaxed);
 	/* full fence: either we see the client's head, or it sees that we are armed */
 	atomic_thread_fence(memory_order_seq_cst);
-	head = atomic_load_explicit(rq->ring.head, memory_order_relaxed);
+	head = ring_head(&rq->ring);
 	return head < rq->ring.nb_slots ? head != rq->cur : head != rq->bad_head;
 }
 
@@ -543,8 +552,7 @@ write_frames(struct nm_port *port, struct nm_txq *tq, uint32_t room, struct vale
 static inline uint32_t
 ring_room(const struct nm_txq *tq)
 {
-	/* acquire: the program has read the slots that we may fill again */
-	uint32_t head = atomic_load_explicit(tq->ring.head, memory_order_acquire);
+	uint32_t head = ring_head(&tq->ring);
 
 	if (unlikely(head >= tq->ring.nb_slots))
 		return 0;

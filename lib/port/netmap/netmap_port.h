@@ -29,7 +29,8 @@
 
 /** What workers read of a ring, beside its slots. The region's numbers, from our own books. */
 struct nm_ring {
-	_Atomic uint32_t *head;	 /**< the client's index */
+	_Atomic(_Atomic uint32_t *)
+		head;		 /**< the client's index; control thread writes the pointer */
 	_Atomic uint32_t *done;	 /**< ours: hwcur of what we read, hwtail of what we write */
 	_Atomic uint32_t *armed; /**< the worker sleeps */
 	struct netmap_slot *slots;
@@ -50,7 +51,10 @@ struct nm_rxq {
 	uint32_t bad_head; /**< out of range, and counted already */
 	/* worker writes, control thread reads */
 	_Atomic uint32_t hwcur; /**< slots before it are the client's */
-	struct vale_seg *segs;	/**< pieces of the frames of a batch */
+	/* control thread writes, worker reads */
+	_Atomic uint32_t frozen;    /**< head of a ring whose last user has gone */
+	_Atomic uint32_t *shm_head; /**< head of others */
+	struct vale_seg *segs;	    /**< pieces of the frames of a batch */
 };
 
 /** Frames to the client: its receive ring. */

@@ -14,8 +14,11 @@
 #include "vale_control_proto.h"
 #include "vale_log.h"
 
-/* As vale_switch.c for a whole port. */
-#define DRAIN_US 20000
+/* How long workers may take to forward what a program left behind: microseconds where they run, and
+ * it is a finite lot. */
+#define DRAIN_MS 500
+/* A head that is none, and not counted as a wrong one. */
+#define NO_HEAD UINT32_MAX
 /* Doorbells read in one go, after which some may have found no room: a socket holds over 200, or,
  * of a system with the smallest buffers, some 5. */
 #define BELLS_MANY 4
@@ -72,7 +75,7 @@ ring_init(struct nm_port *p, unsigned int dir, uint16_t i)
 	uint32_t first = p->place.krings.first + (dir == NM_RX ? p->geo.nb_rings[NM_TX] : 0);
 	struct vale_nm_kring *k = nm_region_kring(p->region, first + i);
 
-	r->head = &k->head;
+	atomic_store(&r->head, &k->head);
 	r->done = dir == NM_TX ? &k->hwcur : &k->hwtail;
 	r->armed = &k->armed;
 	r->slots = nm_region_ring(p->region, &p->geo, &p->place, dir, i)->slot;
@@ -92,7 +95,8 @@ ring_activate(struct nm_port *p, unsigned int dir, uint16_t i, const struct nm_o
 	r->offset_max = off->max;
 	if (dir == NM_TX) {
 		p->rxq[i].cur = 0;
-		p->rxq[i].bad_head = 0;
+		p->rxq[i].bad_head = NO_HEAD;
+		atomic_store(&p->rxq[i].ring.head, p->rxq[i].shm_head);
 		atomic_store_explicit(&p->rxq[i].hwcur, 0, memory_order_relaxed);
 	} else {
 		p->txq[i].hwtail = 0;
@@ -111,15 +115,52 @@ bind_has_pending(const struct nm_bind *b)
 	return false;
 }
 
-/* Let workers forward what is in rings that lose their last user while the port stays. */
+/* Call fn for each transmit ring of which a bind is the last user. */
+static void
+bind_last_rings(const struct nm_bind *b, void (*fn)(struct nm_rxq *rq))
+{
+	for (uint16_t i = b->first[NM_TX]; i < b->last[NM_TX]; i++) {
+		if (b->port->nb_users[NM_TX][i] == 1)
+			fn(&b->port->rxq[i]);
+	}
+}
+
+static void
+rxq_stop(struct nm_rxq *rq)
+{
+	atomic_store(&rq->frozen, NO_HEAD);
+	atomic_store(&rq->ring.head, &rq->frozen);
+}
+
+static void
+rxq_freeze(struct nm_rxq *rq)
+{
+	uint32_t head = atomic_load(rq->shm_head);
+
+	atomic_store(&rq->frozen, head < rq->ring.nb_slots ? head : atomic_load(&rq->hwcur));
+}
+
+static void
+rxq_wake(struct nm_rxq *rq)
+{
+	vale_worker_wake(n_all.ws, rq->q.worker);
+}
+
+/*
+ * The last user of some rings has gone: let workers forward what it had published. Its memory may
+ * still be mapped somewhere and written, so workers look at a head of ours from now on. First it
+ * says nothing, until no worker has another one in hand.
+ */
 static void
 bind_drain(const struct nm_bind *b)
 {
-	uint64_t end = rte_get_tsc_cycles() + rte_get_tsc_hz() / US_PER_S * DRAIN_US;
+	uint64_t end = rte_get_tsc_cycles() + rte_get_tsc_hz() / MS_PER_S * DRAIN_MS;
 
-	while (bind_has_pending(b) && rte_get_tsc_cycles() < end) {
-		for (uint16_t i = b->first[NM_TX]; i < b->last[NM_TX]; i++)
-			vale_worker_wake(n_all.ws, b->port->rxq[i].q.worker);
+	bind_last_rings(b, rxq_stop);
+	vale_workers_synchronize(n_all.ws);
+	bind_last_rings(b, rxq_freeze);
+	while (b->port->plugged && bind_has_pending(b) && rte_get_tsc_cycles() < end) {
+		bind_last_rings(b, rxq_wake);
 		usleep(20);
 	}
 }
@@ -322,6 +363,7 @@ port_make_queues(struct nm_port *p)
 		struct nm_rxq *rq = &p->rxq[i];
 
 		ring_init(p, NM_TX, i);
+		rq->shm_head = atomic_load(&rq->ring.head);
 		rq->q.ep = &p->ep;
 		rq->q.id = i;
 		rq->segs = nm_rxq_make_segs();
@@ -637,11 +679,11 @@ on_conn_closed(void *arg)
 	struct nm_bind *b = arg;
 	struct nm_port *p = b->port;
 
+	bind_drain(b);
 	if (p->nb_binds == 1) {
 		port_unplug(p); /* destroys port and bind */
 		return;
 	}
-	bind_drain(b);
 	port_drop_bind(p, b);
 	p->ep.pid = vale_conn_pid(TAILQ_FIRST(&p->binds)->conn);
 }
