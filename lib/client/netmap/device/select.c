@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <poll.h>
+#include <sys/mman.h>
+
+#include "file.h"
+#include "select.h"
+#include "sys.h"
+#include "wait.h"
+
+/* What the kernel's select takes poll's events for. */
+#define IN (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
+#define OUT (POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR)
+#define EX POLLPRI
+
+/* Sets may be longer than fd_set says: programs allocate them. */
+#define BITS (8 * (int)sizeof(unsigned long))
+
+static bool
+in_set(const fd_set *set, int fd)
+{
+	const unsigned long *words = (const void *)set;
+
+	return set != NULL && (words[fd / BITS] >> (fd % BITS) & 1) != 0;
+}
+
+/** Put a bit to what it shall be; returns it. */
+static int
+put_bit(fd_set *set, int fd, bool on)
+{
+	unsigned long *words = (void *)set;
+
+	if (!in_set(set, fd))
+		return 0;
+	if (!on)
+		words[fd / BITS] &= ~(1ul << (fd % BITS));
+	return on;
+}
+
+bool
+vnm_select_any(int n, const fd_set *in, const fd_set *out, const fd_set *ex)
+{
+	int fd;
+
+	for (fd = 0; fd < n; fd++)
+		if ((in_set(in, fd) || in_set(out, fd) || in_set(ex, fd)) && vnm_file_is(fd, false))
+			return true;
+	return false;
+}
+
+static int
+to_list(struct pollfd *fds, int n, const fd_set *in, const fd_set *out, const fd_set *ex)
+{
+	int fd, nb = 0;
+
+	for (fd = 0; fd < n; fd++) {
+		short events = (in_set(in, fd) ? POLLIN : 0) | (in_set(out, fd) ? POLLOUT : 0) |
+			       (in_set(ex, fd) ? POLLPRI : 0);
+
+		if (events != 0)
+			fds[nb++] = (struct pollfd){.fd = fd, .events = events};
+	}
+	return nb;
+}
+
+/** Bits that are set in the end; -EBADF if a number is no descriptor. */
+static long
+from_list(const struct pollfd *fds, int nb, fd_set *in, fd_set *out, fd_set *ex)
+{
+	long set = 0;
+	int i;
+
+	for (i = 0; i < nb; i++)
+		if (fds[i].revents & POLLNVAL)
+			return -EBADF;
+	for (i = 0; i < nb; i++) {
+		set += put_bit(in, fds[i].fd, (fds[i].revents & IN) != 0);
+		set += put_bit(out, fds[i].fd, (fds[i].revents & OUT) != 0);
+		set += put_bit(ex, fds[i].fd, (fds[i].revents & EX) != 0);
+	}
+	return set;
+}
+
+long
+vnm_select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timespec *timeout, const void *set)
+{
+	struct pollfd *fds;
+	size_t sz = (size_t)n * sizeof(*fds);
+	long ret =
+		vnm_sys_mmap(NULL, sz, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int nb;
+
+	if (ret < 0 && ret >= -4095)
+		return ret;
+	fds = (struct pollfd *)ret;
+	nb = to_list(fds, n, in, out, ex);
+	ret = vnm_wait(fds, (nfds_t)nb, timeout, set);
+	if (ret >= 0)
+		ret = from_list(fds, nb, in, out, ex);
+	vnm_sys_munmap(fds, sz);
+	return ret;
+}
