@@ -22,6 +22,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
+#include "closer.h"
 #include "vale_control_server.h"
 #include "vale_log.h"
 #include "vale_user.h"
@@ -96,6 +97,7 @@ struct vale_server {
 	unsigned int nb_conns;
 	int spare_fd;	  /* given up to turn a client away when there are no more */
 	bool turned_away; /* said so */
+	struct closer *closer;
 	pthread_t thread;
 	bool running;
 	bool stop;
@@ -421,6 +423,15 @@ is_unix_socket(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
+static void
+close_stray(struct vale_server *s, int fd)
+{
+	if (is_unix_socket(fd))
+		close(fd);
+	else
+		closer_close(s->closer, fd);
+}
+
 /* Have the answer to a request sent to a descriptor, which is the server's from now on. Returns
  * false if that cannot be. */
 static bool
@@ -431,7 +442,7 @@ conn_answer_on(struct vale_conn *c, const struct vale_ctl_hdr *hdr, int fd)
 	if (is_unix_socket(fd) && c->nb_replies < REPLIES_MAX)
 		r = calloc(1, sizeof(*r));
 	if (r == NULL) {
-		close(fd);
+		close_stray(c->s, fd);
 		return false;
 	}
 	*r = (struct reply_to){.fd = fd, .type = hdr->type, .seq = hdr->seq};
@@ -443,7 +454,7 @@ conn_answer_on(struct vale_conn *c, const struct vale_ctl_hdr *hdr, int fd)
 /* Take the only descriptor that came with a message; several are closed. Returns -1 if there is
  * none. */
 static int
-take_received_fd(struct msghdr *mh)
+take_received_fd(struct vale_server *s, struct msghdr *mh)
 {
 	int only = -1;
 
@@ -459,7 +470,7 @@ take_received_fd(struct msghdr *mh)
 			if (n == 1)
 				only = fd; /* the kernel makes one such part of a message at most */
 			else
-				close(fd);
+				close_stray(s, fd);
 		}
 	}
 	return only;
@@ -489,7 +500,7 @@ conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut,
 		return;
 	}
 	if (fd >= 0 && !request)
-		close(fd);
+		close_stray(c->s, fd);
 	if (n > 0 && !request)
 		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
 			c->peer.pid);
@@ -518,7 +529,7 @@ conn_receive(struct vale_conn *c, union message *msg, bool *cut, int *fd)
 	/* a client that went without reading its answers is an error first, and heard out then */
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR || errno == ECONNRESET ? -1 : 0;
-	*fd = take_received_fd(&mh); /* an empty message can carry descriptors, too */
+	*fd = take_received_fd(c->s, &mh); /* an empty message can carry descriptors, too */
 	*cut = mh.msg_flags & MSG_TRUNC;
 	return n;
 }
@@ -537,12 +548,12 @@ conn_event(struct vale_server *s, struct source *src, uint32_t events)
 	while ((n = conn_receive(c, &msg, &cut, &fd)) == 1 && is_doorbell(&msg) &&
 		++bells < DOORBELLS_MAX) {
 		if (fd >= 0)
-			close(fd);
+			close_stray(s, fd);
 	}
 	if (bells > 0 && c->on_doorbell != NULL)
 		c->on_doorbell(c->on_doorbell_arg, bells);
 	if (n == 1 && bells == DOORBELLS_MAX && fd >= 0)
-		close(fd);
+		close_stray(s, fd);
 	if (n >= 0 && bells < DOORBELLS_MAX)
 		conn_message(c, &msg, n, cut, fd);
 }
@@ -751,6 +762,7 @@ vale_server_start(struct vale_server *s)
 	if (ret != 0)
 		return ret;
 	s->running = true;
+	s->closer = closer_start();
 	return 0;
 }
 
@@ -904,6 +916,7 @@ vale_server_free(struct vale_server *s)
 	while ((src = TAILQ_FIRST(&s->sources)) != NULL)
 		source_close(s, src);
 	free_dead(s);
+	closer_stop(s->closer);
 	if (s->listener.fd >= 0)
 		close(s->listener.fd);
 	if (s->path[0] != '\0')
