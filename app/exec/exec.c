@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,12 +60,24 @@ check_switch(const char *socket)
 	return EXEC_NO_SWITCH;
 }
 
+/** libvale-pcap.so stands beside the preload, if it was built: libpcap's calls on names of ports.
+ */
+static bool
+find_pcap(const char *preload, char *path, size_t path_sz)
+{
+	size_t folder = strlen(preload) - strlen(EXEC_PRELOAD_NAME);
+	int len = snprintf(path, path_sz, "%.*s" EXEC_PCAP_NAME, (int)folder, preload);
+
+	return len > 0 && (size_t)len < path_sz && access(path, R_OK) == 0;
+}
+
 /** Before other preloads of the user's: they go on working behind it. */
 static int
 set_environment(const char *socket, const char *preload)
 {
 	const char *other = getenv("LD_PRELOAD");
-	char *all;
+	char *all, pcap[PATH_MAX];
+	bool has_pcap = find_pcap(preload, pcap, sizeof(pcap));
 
 	if (strpbrk(preload, " :") != NULL) {
 		fprintf(stderr,
@@ -75,8 +88,8 @@ set_environment(const char *socket, const char *preload)
 	}
 	if (other == NULL || other[0] == '\0' || strstr(other, EXEC_PRELOAD_NAME) != NULL)
 		other = NULL;
-	if (asprintf(&all, "%s%s%s", preload, other != NULL ? ":" : "",
-		    other != NULL ? other : "") < 0 ||
+	if (asprintf(&all, "%s%s%s%s%s", preload, has_pcap ? ":" : "", has_pcap ? pcap : "",
+		    other != NULL ? ":" : "", other != NULL ? other : "") < 0 ||
 		setenv("LD_PRELOAD", all, 1) != 0 || setenv("VALE_SOCKET", socket, 1) != 0) {
 		fprintf(stderr, "vale-exec: out of memory\n");
 		return EXEC_CANNOT;

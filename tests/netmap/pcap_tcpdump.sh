@@ -47,6 +47,8 @@ send -n 550 -R 2000 -s 10.0.0.1:2000-10.0.0.5:2010
 capture_end "a filter"
 expect_eq "60 50 10.0.0.2 2005" "$(fields "$WORK/b.pcap" frame.len frame.cap_len ip.src udp.srcport | sort -u | tr '\t' ' ')" \
 	"a filter and a snapshot length"
+fields "$WORK/b.pcap" frame.time_epoch | grep -qv '000$' || die "nanoseconds were asked for"
+ok "nanoseconds"
 
 # a filter that cannot be compiled is refused as ever
 timeout 20 "$EXEC" tcpdump -ni valea:1 "no such filter" >"$WORK/cap.out" 2>"$WORK/cap.err" && die "the filter was taken"

@@ -118,9 +118,9 @@ pcap_setfilter(pcap_t *p, struct bpf_program *fp)
 	rc = vp_check_active(h, "pcap_setfilter");
 	if (rc != 0)
 		return rc;
-	/* the real one validates */
-	if (VP_REAL(pcap_setfilter)(h->dead, fp) != 0)
-		return vp_fail(h, "%s", VP_REAL(pcap_geterr)(h->dead));
+	/* what is run later must not jump out of the program or read beyond the frame's end */
+	if (fp->bf_insns == NULL || !VP_REAL(bpf_validate)(fp->bf_insns, (int)fp->bf_len))
+		return vp_fail(h, "%s: the filter is not a valid BPF program", h->name);
 	copy = malloc(fp->bf_len * sizeof(*copy));
 	if (copy == NULL)
 		return vp_fail(h, "out of memory");
