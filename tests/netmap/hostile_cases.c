@@ -142,9 +142,10 @@ doubled_buffer(void)
 static void
 endless_chain(void)
 {
+	a.reg.nr_tx_slots = 4096;
 	open_two();
 	for (unsigned int round = 0; round < 20; round++) {
-		for (uint32_t i = 0; i < 1000; i++)
+		for (uint32_t i = 0; i < 4095; i++)
 			client_put(&a, mac_all, mac_a, 60, i)->flags = NS_MOREFRAG;
 		client_wait_sent(&a, 0);
 	}

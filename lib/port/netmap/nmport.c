@@ -503,12 +503,13 @@ bind_make_if(struct nm_bind *b)
 	uint32_t off = nm_region_if_off(p->region, b->idx);
 	struct netmap_if *nifp = (struct netmap_if *)(p->region->base + off);
 	uint32_t nb[2] = {p->geo.nb_rings[NM_TX], p->geo.nb_rings[NM_RX]};
-	uint32_t version = NETMAP_API, one = 1, k = 0;
+	uint32_t version = NETMAP_API, flags = NI_PRIV_MEM, one = 1, k = 0;
 
 	memset((void *)nifp, 0, p->region->head.if_sz);
 	/* constant to programs; we are the one who writes them */
 	snprintf(nifp->ni_name, sizeof(nifp->ni_name), "%.*s", IFNAMSIZ - 1, b->name);
 	memcpy((void *)(uintptr_t)&nifp->ni_version, &version, sizeof(version));
+	memcpy((void *)(uintptr_t)&nifp->ni_flags, &flags, sizeof(flags));
 	memcpy((void *)(uintptr_t)&nifp->ni_tx_rings, &nb[NM_TX], sizeof(nb[0]));
 	memcpy((void *)(uintptr_t)&nifp->ni_rx_rings, &nb[NM_RX], sizeof(nb[0]));
 	memcpy((void *)(uintptr_t)&nifp->ni_host_tx_rings, &one, sizeof(one));
