@@ -8,8 +8,13 @@
 #include "sys.h"
 #include "user_mem.h"
 
-/* A list of options is longer than netmap takes when it goes on after so many. */
-#define LIST_MAX ((NETMAP_REQ_MAXSIZE + 256) / (sizeof(struct nmreq_option) + sizeof(uint64_t)))
+/* netmap copies a request into a buffer of BUF_SZ bytes: two pointers, the body, a table of
+ * options, and each option behind a pointer. What does not fit is too long, and a list without an
+ * end never fits. The same requests shall be refused here. */
+#define PTR sizeof(uint64_t)
+#define BUF_SZ ((2 + NETMAP_REQ_OPT_MAX) * PTR + NETMAP_REQ_MAXSIZE + NETMAP_REQ_OPT_MAX * PTR)
+#define BUF_USED ((2 + NETMAP_REQ_OPT_MAX) * PTR)
+#define LIST_MAX (BUF_SZ / (PTR + sizeof(struct nmreq_option)))
 
 /** An option as the program has it, and as it is sent. */
 struct option {
@@ -100,7 +105,7 @@ option_send(struct call *c, struct option *o)
 
 /** What is wrong about option i, among those before it. */
 static int
-option_check(struct call *c, unsigned int i, uint64_t *total)
+option_check(struct call *c, unsigned int i, uint64_t *total, uint64_t *used)
 {
 	struct nmreq_option *h = &c->opts[i].head;
 	uint64_t sz;
@@ -116,12 +121,15 @@ option_check(struct call *c, unsigned int i, uint64_t *total)
 		h->nro_status = c->opts[j].head.nro_status = EINVAL;
 		return -EINVAL;
 	}
-	sz = option_sz(h);
 	*total += sizeof(*h);
-	if (h->nro_reqtype < NETMAP_REQ_OPT_MAX &&
-		(h->nro_size > NETMAP_REQ_MAXSIZE || *total + sz > NETMAP_REQ_MAXSIZE))
+	if (h->nro_reqtype >= NETMAP_REQ_OPT_MAX)
+		return 0;
+	sz = option_sz(h);
+	if (h->nro_size > NETMAP_REQ_MAXSIZE || *total + sz > NETMAP_REQ_MAXSIZE ||
+		*used + sz > BUF_SZ)
 		return -EMSGSIZE;
 	*total += sz;
+	*used += sz;
 	return 0;
 }
 
@@ -129,13 +137,14 @@ option_check(struct call *c, unsigned int i, uint64_t *total)
 static int
 options_read(struct call *c)
 {
-	uint64_t addr = c->hdr.nr_options, total = c->body_sz;
+	uint64_t addr = c->hdr.nr_options, total = c->body_sz, used = BUF_USED + c->body_sz;
 	int ret;
 
 	while (addr != 0) {
 		struct option *o = &c->opts[c->nb_opts];
 
-		if (c->nb_opts == LIST_MAX) {
+		used += PTR + sizeof(o->head);
+		if (used > BUF_SZ || c->nb_opts == LIST_MAX) {
 			c->nb_opts = 0;
 			return -EMSGSIZE;
 		}
@@ -145,7 +154,7 @@ options_read(struct call *c)
 		o->addr = addr;
 		o->sent = -1;
 		o->head.nro_status = 0;
-		ret = option_check(c, c->nb_opts++, &total);
+		ret = option_check(c, c->nb_opts++, &total, &used);
 		if (ret == 0)
 			ret = option_send(c, o);
 		if (ret != 0)
