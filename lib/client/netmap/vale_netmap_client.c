@@ -77,9 +77,14 @@ sync_all(int fd, unsigned long request)
 		break;
 	}
 	for (i = 0; i < f->nb_rings[dir]; i++) {
-		enum vnm_sync s = dir == 0 ? vnm_ring_txsync(fd, f, i) : vnm_ring_rxsync(f, i);
+		struct netmap_ring *ring = (dir == 0 ? f->tx : f->rx)[i].ring;
+		uint32_t tail = ring->tail;
 
-		idle = idle && s == VNM_SYNC_IDLE;
+		if (dir == 0)
+			vnm_ring_txsync(fd, f, i);
+		else
+			vnm_ring_rxsync(f, i);
+		idle = idle && tail == ring->tail;
 	}
 	ret = sync_idle(fd, f, idle);
 	vnm_file_put(f);
