@@ -109,5 +109,5 @@ as_user 4711 echo valea:mine &
 echo=$!
 wait_port valea:mine kind memif 5
 ok "the owner gets it"
-pkill -P "$echo" || kill "$echo"
+pkill -KILL -P "$echo" || kill -KILL "$echo"
 wait "$echo" 2>/dev/null || true
