@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -377,6 +378,50 @@ device(void)
 	CHECK(ioctl(p.fd, NIOCTXSYNC, NULL) == -1 && errno == ENOTTY);
 }
 
+static void
+epolling(void)
+{
+	struct nm_desc *a = open_port("valea:0"), *b = open_port("valea:1");
+	struct epoll_event in = {.events = EPOLLIN, .data.u32 = 77}, got[4];
+	int set = epoll_create1(0), pipe_fd[2];
+	pthread_t t;
+
+	CHECK(pipe(pipe_fd) == 0 && set >= 0);
+	CHECK(epoll_ctl(set, EPOLL_CTL_ADD, b->fd, &in) == 0);
+	CHECK(epoll_ctl(set, EPOLL_CTL_ADD, b->fd, &in) == -1 && errno == EEXIST);
+	in.data.u32 = 78;
+	CHECK(epoll_ctl(set, EPOLL_CTL_ADD, pipe_fd[0], &in) == 0);
+	CHECK(epoll_wait(set, got, 4, 50) == 0);
+	CHECK(pthread_create(&t, NULL, send_later, a) == 0);
+	CHECK(epoll_wait(set, got, 4, 5000) == 1);
+	CHECK(got[0].data.u32 == 77 && got[0].events == EPOLLIN);
+	pthread_join(t, NULL);
+	CHECK(epoll_wait(set, got, 4, 0) == 1); /* until it is taken */
+	expect_one(b, 60, 3);
+	CHECK(epoll_wait(set, got, 4, 0) == 0);
+	CHECK(write(pipe_fd[1], "x", 1) == 1);
+	CHECK(epoll_wait(set, got, 4, 5000) == 1 && got[0].data.u32 == 78);
+	send_one(a, 60, 4);
+	expect_one(b, 60, 4);
+	send_one(a, 60, 5);
+	usleep(100000);
+	CHECK(epoll_wait(set, got, 4, 5000) == 2);
+	/* writable, by edge, once */
+	CHECK(epoll_ctl(set, EPOLL_CTL_DEL, pipe_fd[0], NULL) == 0);
+	CHECK(epoll_ctl(set, EPOLL_CTL_DEL, b->fd, NULL) == 0);
+	CHECK(epoll_ctl(set, EPOLL_CTL_MOD, b->fd, &in) == -1 && errno == ENOENT);
+	in.events = EPOLLOUT | EPOLLET;
+	CHECK(epoll_ctl(set, EPOLL_CTL_ADD, a->fd, &in) == 0);
+	CHECK(epoll_wait(set, got, 4, 5000) == 1 && got[0].events == EPOLLOUT);
+	CHECK(epoll_wait(set, got, 4, 50) == 0);
+	in.events = EPOLLOUT | EPOLLONESHOT;
+	CHECK(epoll_ctl(set, EPOLL_CTL_MOD, a->fd, &in) == 0);
+	CHECK(epoll_wait(set, got, 4, 5000) == 1);
+	CHECK(epoll_wait(set, got, 4, 50) == 0);
+	nm_close(a);
+	CHECK(epoll_wait(set, got, 4, 50) == 0);
+}
+
 /* The switch goes while this waits. */
 static void
 orphan(void)
@@ -403,6 +448,7 @@ main(int argc, char **argv)
 		{"bad_indices", bad_indices},
 		{"chains", chains},
 		{"device", device},
+		{"epolling", epolling},
 		{"forking", forking},
 		{"full", full},
 		{"indirect", indirect},

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 x=$VALE_BUILD/app/vale-exec
-cases="bad_indices chains device executing forking full indirect lengths open_close passing selecting sharing sleeper"
+cases="bad_indices chains device epolling executing forking full indirect lengths open_close passing selecting sharing sleeper"
 export VALE_SOCKET=$SOCKET
 
 # refused STATUS TEXT COMMAND...

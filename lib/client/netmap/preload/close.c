@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "device/epoll_set.h"
 #include "device/file.h"
 #include "next.h"
 
@@ -41,6 +42,7 @@ forget(int fd)
 {
 	if (fd < 0)
 		return;
+	vnm_epoll_forget((unsigned int)fd, (unsigned int)fd);
 	vnm_file_forget((unsigned int)fd, (unsigned int)fd);
 }
 
@@ -71,6 +73,7 @@ EXPORT int
 close_range(unsigned int first, unsigned int last, int flags)
 {
 	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
+		vnm_epoll_forget(first, last);
 		vnm_file_forget(first, last);
 	}
 	return NEXT(close_range)(first, last, flags);
@@ -81,6 +84,7 @@ closefrom(int first)
 {
 	unsigned int from = first < 0 ? 0 : (unsigned int)first;
 
+	vnm_epoll_forget(from, ~0u);
 	vnm_file_forget(from, ~0u);
 	NEXT(closefrom)(first);
 }
