@@ -21,6 +21,7 @@ ordered='[d["latency_ns"][k] for k in ("min", "p50", "p90", "p99", "p99_9", "max
 expect_eq true "$(gen_json ping "$ordered == sorted($ordered)")" "percentiles in order"
 expect_eq true "$(gen_json ping '500 < d["latency_ns"]["min"] <= d["latency_ns"]["mean"] <= d["latency_ns"]["max"] < 10**9')" \
 	"times that can be true"
+expect_eq true "$(gen_json ping 'd["latency_ns"]["p50"] < d["latency_ns"]["max"]')" "half of 300 is not the slowest"
 
 "$GEN" -i valea:0 -f ping -n 320 -b 32 -j >"$WORK/ping.out" 2>"$WORK/ping.err" || die "ping: $(cat "$WORK/ping.err")"
 expect_eq '[320, 320]' "$(gen_json ping '[d["requests"], d["frames"]]')" "in bursts of 32"

@@ -38,6 +38,7 @@ struct vp_handle {
 	struct nmport_d *port;	   /* NULL until activated */
 	pcap_t *dead;		   /* NULL until activated */
 	struct bpf_program filter; /* bf_insns NULL: everything */
+	bool left_over;		   /* frames at hand were not all read */
 	struct timespec ts;	   /* of the frames at hand */
 	unsigned char *frame;	   /* a long frame put together, or the one that pcap_next gave */
 	uint64_t nb_received;

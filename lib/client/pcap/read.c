@@ -92,17 +92,6 @@ read_ring(struct vp_handle *h, struct netmap_ring *ring, int cnt, pcap_handler c
 	return nb;
 }
 
-static int
-read_rings(struct vp_handle *h, int cnt, pcap_handler cb, u_char *user)
-{
-	struct nmport_d *d = h->port;
-	int nb = 0;
-
-	for (int i = d->first_rx_ring; i <= d->last_rx_ring && (cnt < 1 || nb < cnt); i++)
-		nb += read_ring(h, NETMAP_RXRING(d->nifp, i), cnt < 1 ? cnt : cnt - nb, cb, user);
-	return nb;
-}
-
 static bool
 any_frame(const struct vp_handle *h)
 {
@@ -114,13 +103,27 @@ any_frame(const struct vp_handle *h)
 	return false;
 }
 
+static int
+read_rings(struct vp_handle *h, int cnt, pcap_handler cb, u_char *user)
+{
+	struct nmport_d *d = h->port;
+	int nb = 0;
+
+	for (int i = d->first_rx_ring; i <= d->last_rx_ring && (cnt < 1 || nb < cnt); i++)
+		nb += read_ring(h, NETMAP_RXRING(d->nifp, i), cnt < 1 ? cnt : cnt - nb, cb, user);
+	return nb;
+}
+
 /* Wait up to timeout_ms (-1: no end) for frames. 1, 0 (none), or PCAP_ERROR. */
 static int
 wait_frames(struct vp_handle *h, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = h->port->fd, .events = POLLIN};
 
-	/* what is left from before has its time already */
+	/* who waited in select has had the rings filled there; what is left from before has its
+	 * time */
+	if (!h->left_over)
+		clock_gettime(CLOCK_REALTIME, &h->ts);
 	while (!any_frame(h) && !atomic_load(&h->stop)) {
 		int ms = timeout_ms < 0 || timeout_ms > SLICE_MS ? SLICE_MS : timeout_ms;
 		int rc = poll(&pfd, 1, ms);
