@@ -32,9 +32,20 @@ NEXT_SLOT(recvmmsg);
 
 static void __attribute__((constructor)) resolve(void)
 {
-	NEXT(close), NEXT(__close), NEXT(close_range), NEXT(closefrom), NEXT(fclose), NEXT(dup);
-	NEXT(dup2), NEXT(__dup2), NEXT(dup3), NEXT(fcntl), NEXT(fcntl64), NEXT(__fcntl);
-	NEXT(recvmsg), NEXT(recvmmsg);
+	NEXT_FIND(close);
+	NEXT_FIND(__close);
+	NEXT_FIND(close_range);
+	NEXT_FIND(closefrom);
+	NEXT_FIND(fclose);
+	NEXT_FIND(dup);
+	NEXT_FIND(dup2);
+	NEXT_FIND(__dup2);
+	NEXT_FIND(dup3);
+	NEXT_FIND(fcntl);
+	NEXT_FIND(fcntl64);
+	NEXT_FIND(__fcntl);
+	NEXT_FIND(recvmsg);
+	NEXT_FIND(recvmmsg);
 }
 
 static void

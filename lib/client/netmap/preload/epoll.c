@@ -29,7 +29,10 @@ sleep_in_libc(int epfd, struct epoll_event *evs, int max, int timeout_ms, const 
 
 static void __attribute__((constructor)) resolve(void)
 {
-	NEXT(epoll_ctl), NEXT(epoll_wait), NEXT(epoll_pwait), NEXT(epoll_pwait2);
+	NEXT_FIND(epoll_ctl);
+	NEXT_FIND(epoll_wait);
+	NEXT_FIND(epoll_pwait);
+	NEXT_FIND(epoll_pwait2);
 	vnm_epoll_sleep = sleep_in_libc;
 }
 

@@ -17,7 +17,9 @@ NEXT_SLOT(mmap64);
 
 static void __attribute__((constructor)) resolve(void)
 {
-	NEXT(ioctl), NEXT(mmap), NEXT(mmap64);
+	NEXT_FIND(ioctl);
+	NEXT_FIND(mmap);
+	NEXT_FIND(mmap64);
 }
 
 /** Netmap's own requests: whoever makes one believes that the descriptor is netmap's. */

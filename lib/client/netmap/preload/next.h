@@ -14,6 +14,7 @@
 #define EXPORT __attribute__((visibility("default")))
 
 #define NEXT_SLOT(f) static _Atomic(void *) slot_##f
+#define NEXT_FIND(f) ((void)vnm_next(&slot_##f, #f))
 #define NEXT(f) ((__typeof__(&f))vnm_next(&slot_##f, #f))
 
 void *vnm_next(_Atomic(void *) *slot, const char *name);

@@ -29,8 +29,16 @@ NEXT_SLOT(__open64);
 
 static void __attribute__((constructor)) resolve(void)
 {
-	NEXT(open), NEXT(open64), NEXT(openat), NEXT(openat64), NEXT(__open_2), NEXT(__open64_2);
-	NEXT(__openat_2), NEXT(__openat64_2), NEXT(__open), NEXT(__open64);
+	NEXT_FIND(open);
+	NEXT_FIND(open64);
+	NEXT_FIND(openat);
+	NEXT_FIND(openat64);
+	NEXT_FIND(__open_2);
+	NEXT_FIND(__open64_2);
+	NEXT_FIND(__openat_2);
+	NEXT_FIND(__openat64_2);
+	NEXT_FIND(__open);
+	NEXT_FIND(__open64);
 }
 
 /** The mode is there only with flags that make a file. */

@@ -57,8 +57,14 @@ sleep_in_libc(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void
 
 static void __attribute__((constructor)) resolve(void)
 {
-	NEXT(poll), NEXT(__poll), NEXT(__poll_chk), NEXT(ppoll), NEXT(__ppoll_chk), NEXT(select);
-	NEXT(__select), NEXT(pselect);
+	NEXT_FIND(poll);
+	NEXT_FIND(__poll);
+	NEXT_FIND(__poll_chk);
+	NEXT_FIND(ppoll);
+	NEXT_FIND(__ppoll_chk);
+	NEXT_FIND(select);
+	NEXT_FIND(__select);
+	NEXT_FIND(pselect);
 	vnm_wait_sleep = sleep_in_libc;
 }
 

@@ -30,8 +30,17 @@ NEXT_SLOT(eaccess);
 
 static void __attribute__((constructor)) resolve(void)
 {
-	NEXT(stat), NEXT(stat64), NEXT(lstat), NEXT(lstat64), NEXT(fstatat), NEXT(fstatat64);
-	NEXT(statx), NEXT(access), NEXT(faccessat), NEXT(euidaccess), NEXT(eaccess);
+	NEXT_FIND(stat);
+	NEXT_FIND(stat64);
+	NEXT_FIND(lstat);
+	NEXT_FIND(lstat64);
+	NEXT_FIND(fstatat);
+	NEXT_FIND(fstatat64);
+	NEXT_FIND(statx);
+	NEXT_FIND(access);
+	NEXT_FIND(faccessat);
+	NEXT_FIND(euidaccess);
+	NEXT_FIND(eaccess);
 }
 
 /** The socket's path; NULL and errno. */
