@@ -10,7 +10,7 @@ cd "$(dirname "$0")" || exit 1
 
 packages=(build-essential clang dpkg-dev meson ninja-build pkgconf libdpdk-dev dpdk-dev
 	libcmocka-dev iproute2 iputils-ping iperf3 tcpdump ethtool procps python3 shellcheck
-	qemu-system-x86 busybox-static)
+	qemu-system-x86 busybox-static libpcap0.8-dev tshark)
 # what the most demanding test takes
 memory_mb=1200
 
@@ -108,7 +108,9 @@ check_install() {
 	DESTDIR=$root meson install -C "$work/gcc" --no-rebuild || return 1
 	plugins=$(PKG_CONFIG_PATH=$(dirname "$(find "$root" -name vale-switch.pc)") \
 		pkg-config --variable=plugindir vale-switch) || return 1
-	for f in bin/vale-switch bin/vale-ctl share/man/man8/vale-switch.8 \
+	for f in bin/vale-switch bin/vale-ctl bin/vale-gen bin/vale-exec share/man/man8/vale-switch.8 \
+			share/man/man1/vale-exec.1 libvale-netmap.so libvale-pcap.so libnetmap.a \
+			include/net/netmap.h include/net/netmap_user.h include/libnetmap.h \
 			lib/systemd/system/vale-switch.service; do
 		[ -n "$(find "$root" -path "*/$f")" ] || { echo "not installed: $f"; missing=1; }
 	done

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# From nothing to moving frames, on a bare Debian 12: packages, build, hugepages; then the switch runs, one stock
-# dpdk-testpmd sends to another by VALE name, some frames are shown in tcpdump, and
-# the rate is printed. Nothing is left but the packages, and the folders build/ and .deps/ (DPDK's driver headers). Can be run again.
+# From nothing to moving frames, on a bare Debian 12: packages, build, hugepages; then the switch runs, with the
+# example of vale(4): stock tcpdump looks at valea:1 while a generator sends on valea:0. Then one stock dpdk-testpmd
+# sends to another by VALE name, some frames are shown on a tap interface, and the rate is printed; for that
+# there must be hugepages, all else goes without. Nothing is left but the packages, and the folders build/ and .deps/ (DPDK's driver headers). Can be run again.
 set -euo pipefail
 cd "$(dirname "$0")"
 top=$PWD
@@ -11,7 +12,7 @@ top=$PWD
 
 unset VALE_SOCKET
 packages=(build-essential dpkg-dev meson ninja-build pkgconf libdpdk-dev dpdk-dev libcmocka-dev
-	iproute2 procps python3 tcpdump)
+	iproute2 procps python3 tcpdump libpcap0.8-dev)
 # 16,384 frame buffers are plenty for two ports
 memory_mb=192
 mbufs=16384
@@ -21,6 +22,7 @@ mbufs=16384
 work=
 switch=
 senders=()
+eal=()
 
 wait_for() {
 	local end=$((SECONDS + $2))
@@ -99,13 +101,44 @@ inside() {
 	mkfifo "$work/stdin"
 	exec 9<>"$work/stdin" # testpmd ends when its standard input does
 
-	say "starting the switch: build/app/vale-switch -- --mbufs $mbufs"
-	build/app/vale-switch -- --mbufs $mbufs >"$work/switch.log" 2>&1 &
+	[ -n "$VALE_QUICKSTART_HUGE" ] || eal=(--no-huge)
+	say "starting the switch: build/app/vale-switch ${eal[*]:+${eal[*]} }-- --mbufs $mbufs"
+	build/app/vale-switch "${eal[@]}" -- --mbufs $mbufs >"$work/switch.log" 2>&1 &
 	switch=$!
 	wait_for "grep -q 'vale-switch: ready' $work/switch.log || ! kill -0 $switch" 20 || true
 	grep -q 'vale-switch: ready' "$work/switch.log" || show_and_die "the switch did not start"
 	cat "$work/switch.log"
+	manual_page
+	[ -z "$VALE_QUICKSTART_HUGE" ] || dpdk_programs
+}
 
+# The example of vale(4): tcpdump -ni valea:1 & pkt-gen -i valea:0 -f tx &
+manual_page() {
+	say "tcpdump looks at valea:1, a generator sends on valea:0, as in the manual page vale(4):"
+	echo "   vale-exec tcpdump -ni valea:1 -c 5 & vale-gen -i valea:0 -f tx -n 100 -R 1000"
+	timeout 20 "$top/build/app/vale-exec" tcpdump -ni valea:1 -c 5 2>"$work/tcpdump.log" &
+	senders+=($!)
+	wait_for "ctl show valea:1" 10 || show_and_die "tcpdump did not attach to valea:1"
+	"$top/build/app/vale-gen" -i valea:0 -f tx -n 100 -R 1000 >"$work/gen.log" 2>&1 ||
+		show_and_die "the generator does not send"
+	wait "${senders[0]}" || show_and_die "no frames arrived at valea:1"
+	senders=()
+	say "both have gone, and with them their ports and the switch valea: vale-ctl list"
+	ctl list
+	say "as fast as it goes, from valea:0 to valea:1"
+	"$top/build/app/vale-gen" -i valea:1 -f rx -w 0 >"$work/rx.log" 2>&1 &
+	senders=($!)
+	wait_for "ctl show valea:1" 10 || show_and_die "the receiver did not attach to valea:1"
+	ctl fdb valea add 02:00:00:00:00:01 valea:1
+	"$top/build/app/vale-gen" -i valea:0 -f tx -D 02:00:00:00:00:01 >"$work/tx.log" 2>&1 &
+	senders+=($!)
+	rate
+	kill -INT "${senders[@]}"
+	wait "${senders[@]}" || true
+	senders=()
+}
+
+dpdk_programs() {
 	say "one dpdk-testpmd receives on valea:1, another sends to it on valea:0"
 	testpmd receiver valea:1 1 rxonly
 	# the ids of DPDK's ports count through the group: the receiver's is 0, the sender's 1
@@ -158,8 +191,9 @@ outside() {
 	[ -c /dev/net/tun ] || die "no /dev/net/tun: this kernel has no tap interfaces; run: modprobe tun"
 	trap hugepages_restore EXIT
 	trap 'exit 1' INT TERM HUP
-	hugepages_reserve $memory_mb
-	VALE_QUICKSTART=inside unshare --mount --net --pid --fork --kill-child=TERM --mount-proc \
+	huge=yes
+	hugepages_try $memory_mb || { huge=; say "no hugepages, so without DPDK programs: $hugepages_why"; hugepages_restore; }
+	VALE_QUICKSTART=inside VALE_QUICKSTART_HUGE=$huge unshare --mount --net --pid --fork --kill-child=TERM --mount-proc \
 		"$top/quickstart.sh"
 	hugepages_restore
 	say "done; all has been ended and removed again"

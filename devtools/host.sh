@@ -40,22 +40,30 @@ hugepages_free() {
 	awk '/^HugePages_Free:/ { f = $2 } /^HugePages_Rsvd:/ { r = $2 } END { print f - r }' /proc/meminfo
 }
 
-# hugepages_reserve MB: see that so much is free, and remember what to put back.
-hugepages_reserve() {
+# hugepages_try MB: see that so much is free, and remember what to put back. If that cannot be, hugepages_why says why.
+hugepages_try() {
 	local kb pages missing before
 
 	kb=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
-	[ -n "$kb" ] || die "this kernel has no hugepages (CONFIG_HUGETLBFS)"
+	[ -n "$kb" ] || { hugepages_why="this kernel has no hugepages (CONFIG_HUGETLBFS)"; return 1; }
 	pages=$((($1 * 1024 + kb - 1) / kb))
 	missing=$((pages - $(hugepages_free)))
 	[ "$missing" -gt 0 ] || return 0
 	before=$(cat $nr_hugepages)
 	hugepages_before=$before
 	{ echo 1 >/proc/sys/vm/compact_memory; } 2>/dev/null || true
-	{ echo $((before + missing)) >$nr_hugepages; } 2>/dev/null ||
-		die "the number of hugepages cannot be changed here (a container?); on the host: echo $((before + missing)) > $nr_hugepages"
-	[ "$(hugepages_free)" -ge "$pages" ] ||
-		die "no memory for hugepages: $1 MB are needed, $(($(hugepages_free) * kb / 1024)) MB could be had; end other programs, or reboot with hugepages=$pages on the kernel's command line"
+	{ echo $((before + missing)) >$nr_hugepages; } 2>/dev/null || {
+		hugepages_why="the number of hugepages cannot be changed here (a container?); on the host: echo $((before + missing)) > $nr_hugepages"
+		hugepages_before=
+		return 1
+	}
+	[ "$(hugepages_free)" -ge "$pages" ] && return 0
+	hugepages_why="no memory for hugepages: $1 MB are needed, $(($(hugepages_free) * kb / 1024)) MB could be had; end other programs, or reboot with hugepages=$pages on the kernel's command line"
+	return 1
+}
+
+hugepages_reserve() {
+	hugepages_try "$1" || die "$hugepages_why"
 }
 
 # Put the number back, if it was raised.
