@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -476,36 +477,54 @@ doorbells_are_swallowed(void **state)
 	close(fd);
 }
 
-/* A TCP socket that lingers for an hour, with data that its peer does not take. */
+/* Where a socket can connect to. */
 static int
-lingering_socket(int *listener, int *peer)
+listen_anywhere(struct sockaddr_in *sa)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct linger linger = {.l_onoff = 1, .l_linger = 3600};
-	socklen_t len = sizeof(sa);
-	char junk[65536] = {0};
+	socklen_t len = sizeof(*sa);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	*listener = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(*listener, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	assert_int_equal(listen(*listener, 1), 0);
-	assert_int_equal(getsockname(*listener, (struct sockaddr *)&sa, &len), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	*peer = accept(*listener, NULL, NULL);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
+	*sa = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	assert_int_equal(bind(fd, (struct sockaddr *)sa, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)sa, &len), 0);
+	return fd;
+}
+
+/* A TCP socket that lingers for an hour, with data that its peer does not take. */
+static int
+lingering_socket(const struct sockaddr_in *sa)
+{
+	struct linger linger = {.l_onoff = 1, .l_linger = 3600};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char junk[65536] = {0};
+
+	if (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+		_exit(1);
 	while (send(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
 		;
 	return fd;
 }
 
+/* A process that ends does not linger, whoever closes last: so a child sends the descriptor. */
 static void
 descriptor_that_does_not_close_keeps_nobody(void **state)
 {
-	int fd = dial(), other = dial(), listener, peer, tcp = lingering_socket(&listener, &peer);
+	int fd = dial(), other = dial(), status, peer;
+	struct sockaddr_in sa;
+	int listener = listen_anywhere(&sa);
 	const char bell = 'D';
+	pid_t child = fork();
 
-	send_with_fd(fd, &bell, 1, tcp);
-	close(tcp); /* the server has the last copy */
+	if (child == 0) {
+		send_with_fd(fd, &bell, 1, lingering_socket(&sa));
+		_exit(0);
+	}
+	peer = accept(listener, NULL, NULL);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
 	assert_int_equal(take(other), 0);
 	assert_int_equal(take(fd), EBUSY);
 	close(peer);
