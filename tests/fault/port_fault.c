@@ -38,15 +38,15 @@ static const struct {
 	uint32_t kills;
 } scenarios[STEP_NB] = {
 	[STEP_ATTACH] = {"attach", 30},
-	[STEP_FIRST_ALLOC] = {"join the pool and allocate", 200},
+	[STEP_FIRST_ALLOC] = {"join the pool and allocate", 80},
 	[STEP_ALLOC_FREE] = {"allocate and free", UINT32_MAX},
 	[STEP_SEND] = {"send", UINT32_MAX},
-	[STEP_SEND_COPIES] = {"send copies", 200},
+	[STEP_SEND_COPIES] = {"send copies", 80},
 	[STEP_SEND_FOREIGN] = {"send mbufs of another pool", 320},
 	[STEP_RECEIVE] = {"receive one", UINT32_MAX},
 	[STEP_RECEIVE_ALL] = {"receive singles and a chain", UINT32_MAX},
-	[STEP_FREE] = {"free what was received", 200},
-	[STEP_START] = {"configure and start", 200},
+	[STEP_FREE] = {"free what was received", 80},
+	[STEP_START] = {"configure and start", 80},
 	[STEP_DETACH] = {"detach", 40},
 };
 
