@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Objective: a switch that ends or is killed under traffic takes no secondary with it, and comes back beside orphans.
 #
-# Environment: VALE_TEST_RESTARTS, how many (6).
+# Environment: VALE_TEST_RESTARTS, how many (10).
 #
 # Steps, the switch ending in good order and by kill -9 in turn:
 #  1. A testpmd floods, a vale-peer sends and receives; the switch goes.
