@@ -50,6 +50,7 @@ orphans_are_quiet() {
 }
 
 round() {
+	NEXT_LCORE=1 # those of the last round have gone
 	peer_start p valea:p
 	testpmd_start pmd txonly valea:f
 	testpmd_ask pmd start
