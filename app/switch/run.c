@@ -125,7 +125,7 @@ socket_mode(const struct options *o)
 static int
 create_server(struct parts *p)
 {
-	const struct vale_server_conf conf = {
+	const struct vale_listener_conf conf = {
 		.path = p->conf->socket,
 		.owner = p->conf->o->socket_owner,
 		.group = p->conf->o->socket_group,
@@ -211,7 +211,7 @@ static int
 init_memif(struct parts *p)
 {
 	const struct options *o = p->conf->o;
-	const struct vale_memif_conf conf = {
+	const struct vale_listener_conf conf = {
 		.path = o->memif_socket,
 		.owner = o->socket_owner,
 		.group = o->socket_group,

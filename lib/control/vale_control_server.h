@@ -20,17 +20,10 @@
 #include <sys/types.h>
 
 #include "vale_control_proto.h"
+#include "vale_listener.h"
 
 struct vale_server;
 struct vale_conn;
-
-/** Who may connect. */
-struct vale_server_conf {
-	const char *path; /**< socket; its folder is made if it is missing */
-	uid_t owner;	  /**< (uid_t)-1: unchanged */
-	gid_t group;	  /**< (gid_t)-1: unchanged */
-	mode_t mode;	  /**< 0: 0600 */
-};
 
 /**
  * A request's handler. Must answer with vale_conn_reply() or vale_conn_refuse(), now or later (then
@@ -43,7 +36,7 @@ struct vale_server_conf {
 typedef void (*vale_handler_t)(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg);
 
 /** Make a server that does not run yet. NULL with rte_errno. */
-struct vale_server *vale_server_create(const struct vale_server_conf *conf);
+struct vale_server *vale_server_create(const struct vale_listener_conf *conf);
 /** Close everything, remove the socket. NULL is allowed. The thread must have been stopped. */
 void vale_server_free(struct vale_server *s);
 
@@ -110,7 +103,6 @@ pid_t vale_conn_pid(const struct vale_conn *c);
 uid_t vale_conn_uid(const struct vale_conn *c);
 /** Whether the peer may do everything: root, or the user that runs the switch. */
 bool vale_conn_is_operator(const struct vale_conn *c);
-/** The connection's socket; the server's. Who keeps it longer than the connection duplicates it. */
 /** The connection's socket; the server's, and open until the on_close has returned. */
 int vale_conn_fd(const struct vale_conn *c);
 

@@ -62,7 +62,7 @@ make_switch(struct vale_workers **ws, struct vale_server **server)
 {
 	const struct vale_limits limits = {1, 16, 16384, 1024};
 	const struct vale_netmap_conf netmap = {.user_max = UINT32_MAX};
-	const struct vale_server_conf conf = {.path = socket_path, .owner = -1, .group = -1};
+	const struct vale_listener_conf conf = {.path = socket_path, .owner = -1, .group = -1};
 	struct vale_switches *s;
 
 	*ws = vale_workers_create(1);

@@ -92,7 +92,7 @@ handle_records(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 static int
 setup(void **state)
 {
-	struct vale_server_conf conf = {.path = path, .owner = -1, .group = -1, .mode = 0640};
+	struct vale_listener_conf conf = {.path = path, .owner = -1, .group = -1, .mode = 0640};
 
 	atomic_store(&closed, 0);
 	atomic_store(&calls, 0);

@@ -122,11 +122,9 @@ struct memif {
 	struct vale_server *server;
 	char path[108];
 	bool made_folder; /**< of path */
-	int listen_fd;
-	int spare_fd;	  /**< given up to turn a client away when there are no more */
-	bool turned_away; /**< said so */
-	bool kicks;	  /**< clients can be woken */
-	int fault_fd;	  /**< rung when a port has a fault */
+	struct vale_listener *listener;
+	bool kicks;   /**< clients can be woken */
+	int fault_fd; /**< rung when a port has a fault */
 	struct memif_conn_list conns;
 	unsigned int nb_half; /**< connections that are not up */
 	uint64_t mapped;      /**< bytes, all clients */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include <rte_errno.h>
 
 #include "memif_port.h"
 #include "vale_log.h"
@@ -16,35 +16,15 @@
 /* How often queues are looked at whose clients may have failed to ring, in milliseconds. */
 #define SWEEP_MS 50
 
-struct memif memif = {.listen_fd = -1, .spare_fd = -1, .fault_fd = -1};
-
-/* No descriptor is left: the one kept for this turns the client away, who would otherwise wait, and
- * keep the listener ready for ever. */
-static void
-turn_away(void)
-{
-	int fd;
-
-	if (!memif.turned_away)
-		VALE_LOG(ERR, "no descriptor for another memif client (%s); raise `ulimit -n`",
-			strerror(errno));
-	memif.turned_away = true;
-	close(memif.spare_fd);
-	fd = accept4(memif.listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
-	memif.spare_fd = eventfd(0, EFD_CLOEXEC);
-}
+struct memif memif = {.fault_fd = -1};
 
 static void
 on_client(void *arg, int listen_fd)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = vale_listener_accept(memif.listener);
 
 	if (fd >= 0)
 		memif_conn_open(fd);
-	else if (errno == EMFILE || errno == ENFILE)
-		turn_away();
 }
 
 static void
@@ -70,7 +50,7 @@ is_own_folder(const char *dir, uid_t owner)
 /* Clients need the right to write to the folder (net_memif insists), so it is theirs as the socket
  * is; sticky, so that they cannot take the socket away. */
 static int
-make_folder(const struct vale_memif_conf *conf, mode_t mode)
+make_folder(const struct vale_listener_conf *conf, mode_t mode)
 {
 	char buf[sizeof(memif.path)];
 	mode_t search = (mode & 0444) >> 2;
@@ -104,33 +84,20 @@ remove_folder(void)
 }
 
 static int
-listen_on(const struct vale_memif_conf *conf)
+listen_on(const struct vale_listener_conf *conf)
 {
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	mode_t mode = conf->mode != 0 ? conf->mode : 0600;
-	int fd, ret;
+	int ret;
 
-	if (strlen(conf->path) >= sizeof(sa.sun_path))
+	if (strlen(conf->path) >= sizeof(memif.path))
 		return -ENAMETOOLONG;
-	ret = make_folder(conf, mode);
+	ret = make_folder(conf, vale_listener_mode(conf));
 	if (ret < 0)
 		return ret;
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", conf->path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* a stale socket: the check before EAL saw that nobody listens on it */
-	unlink(conf->path);
-	/* nobody can connect before listen(), so owner and mode are in force from the first
-	 * connection */
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || chmod(conf->path, mode) < 0 ||
-		chown(conf->path, conf->owner, conf->group) < 0 || listen(fd, SOMAXCONN) < 0) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
+	memif.listener = vale_listener_create(conf, "memif client");
+	if (memif.listener == NULL)
+		return -rte_errno;
 	snprintf(memif.path, sizeof(memif.path), "%s", conf->path);
-	return fd;
+	return 0;
 }
 
 /* Without them memif alone is missing: other kinds of ports need none. */
@@ -150,7 +117,7 @@ init_kicks(void)
 static int
 watch_all(struct vale_server *server)
 {
-	int ret = vale_server_watch(server, memif.listen_fd, on_client, NULL);
+	int ret = vale_server_watch(server, vale_listener_fd(memif.listener), on_client, NULL);
 
 	if (ret == 0)
 		ret = vale_server_watch(server, memif.fault_fd, on_fault, NULL);
@@ -163,7 +130,7 @@ watch_all(struct vale_server *server)
 
 int
 vale_memif_init(
-	const struct vale_memif_conf *conf, struct vale_switches *s, struct vale_server *server)
+	const struct vale_listener_conf *conf, struct vale_switches *s, struct vale_server *server)
 {
 	int ret;
 
@@ -171,8 +138,7 @@ vale_memif_init(
 	memif.server = server;
 	TAILQ_INIT(&memif.conns);
 	memif.fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	memif.spare_fd = eventfd(0, EFD_CLOEXEC);
-	if (memif.fault_fd < 0 || memif.spare_fd < 0) {
+	if (memif.fault_fd < 0) {
 		ret = -errno;
 		goto fail;
 	}
@@ -183,7 +149,6 @@ vale_memif_init(
 	ret = listen_on(conf);
 	if (ret < 0)
 		goto fail_guard;
-	memif.listen_fd = ret;
 	ret = watch_all(server);
 	if (ret == 0)
 		return 0;
@@ -196,18 +161,8 @@ fail_guard:
 fail:
 	if (memif.fault_fd >= 0)
 		close(memif.fault_fd);
-	if (memif.spare_fd >= 0)
-		close(memif.spare_fd);
-	memif.fault_fd = memif.spare_fd = -1;
+	memif.fault_fd = -1;
 	return ret;
-}
-
-static void
-close_watched(int *fd)
-{
-	vale_server_unwatch(memif.server, *fd);
-	close(*fd);
-	*fd = -1;
 }
 
 void
@@ -217,12 +172,13 @@ vale_memif_fini(void)
 
 	while ((c = TAILQ_FIRST(&memif.conns)) != NULL)
 		memif_conn_refuse(c, ESHUTDOWN, "the switch is ending");
-	close_watched(&memif.listen_fd);
-	unlink(memif.path);
+	vale_server_unwatch(memif.server, vale_listener_fd(memif.listener));
+	vale_listener_free(memif.listener);
+	memif.listener = NULL;
 	remove_folder();
-	close_watched(&memif.fault_fd);
-	close(memif.spare_fd);
-	memif.spare_fd = -1;
+	vale_server_unwatch(memif.server, memif.fault_fd);
+	close(memif.fault_fd);
+	memif.fault_fd = -1;
 	memif_kick_fini();
 	memif_guard_fini();
 }
