@@ -18,6 +18,7 @@
 #include "vale_dpdk_shm.h"
 #include "vale_eal_memory.h"
 #include "vale_eal_mp_proto.h"
+#include "vale_gate.h"
 #include "vale_group.h"
 #include "vale_hotplug.h"
 #include "vale_log.h"
@@ -204,13 +205,15 @@ vale_group_watch(struct vale_server *server)
 	if (ret < 0)
 		return ret;
 	thread.news_fd = vale_secondaries_news_fd();
-	return vale_memory_thread_start(&thread);
+	ret = vale_memory_thread_start(&thread);
+	return ret < 0 ? ret : vale_gate_start(server);
 }
 
 void
 vale_group_unwatch(void)
 {
 	vale_memory_thread_stop();
+	vale_gate_stop();
 }
 
 void

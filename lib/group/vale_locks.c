@@ -173,6 +173,35 @@ look(struct lock *k)
 	return k->suspect;
 }
 
+/** What a thread sees that only reads a lock. */
+static bool
+is_free(const struct lock *k)
+{
+	int32_t x;
+
+	if (k->spin != NULL)
+		return __atomic_load_n(&k->spin->locked, __ATOMIC_ACQUIRE) == 0;
+	x = __atomic_load_n(&k->rw->cnt, __ATOMIC_ACQUIRE);
+	return k->what == HOTPLUG ? (x & (RTE_RWLOCK_WRITE | RTE_RWLOCK_WAIT)) == 0 : x == 0;
+}
+
+const char *
+vale_locks_held(void)
+{
+	bool is_held;
+
+	for (unsigned int i = 0; i < l.nb; i++) {
+		is_held = true;
+		for (unsigned int k = 0; k < LOOKS && is_held; k++) {
+			is_held = !is_free(&l.lock[i]);
+			rte_pause();
+		}
+		if (is_held)
+			return l.lock[i].name;
+	}
+	return NULL;
+}
+
 void
 vale_locks_suspect(const struct vale_secondary *dead, uint64_t now_ms)
 {

@@ -54,6 +54,15 @@ bool vale_locks_tick(uint64_t now_ms, unsigned int nb_starting, unsigned int nb_
 /** Whether shared memory seems to be growing or shrinking for long; true once each time. */
 bool vale_locks_growth(void);
 
+/**
+ * Look at all locks, until each has been seen free once; memory_hotplug_lock may have readers, as
+ * it has while a secondary starts. Any thread, after vale_locks_init().
+ *
+ * @return
+ *   NULL, or the name of one that was held at every look, for some microseconds.
+ */
+const char *vale_locks_held(void);
+
 /** Locks released since the start. Any thread. */
 uint64_t vale_locks_released(void);
 

@@ -62,14 +62,30 @@ take_job(void)
 }
 
 static void
+do_job(struct job *j)
+{
+	j->fn(j->arg);
+	free(j);
+}
+
+static void
 do_jobs(void)
 {
 	struct job *j;
 
-	while ((j = take_job()) != NULL) {
-		j->fn(j->arg);
-		free(j);
-	}
+	while ((j = take_job()) != NULL)
+		do_job(j);
+}
+
+static bool
+wants_rest(void)
+{
+	bool pause;
+
+	pthread_mutex_lock(&t.lock);
+	pause = t.pause;
+	pthread_mutex_unlock(&t.lock);
+	return pause;
 }
 
 /** Wait as long as somebody wants us to. @return false when the thread is to end. */
@@ -96,6 +112,7 @@ memory_main(void *arg __rte_unused)
 	struct pollfd fds[] = {
 		{.fd = t.wake_fd, .events = POLLIN}, {.fd = t.conf.news_fd, .events = POLLIN}};
 	uint64_t next = now_ms() + t.conf.every_ms, now;
+	struct job *j;
 	eventfd_t nb;
 
 	while (may_go_on()) {
@@ -108,8 +125,9 @@ memory_main(void *arg __rte_unused)
 		poll(fds, RTE_DIM(fds), (int)(next - now));
 		if (fds[0].revents != 0)
 			eventfd_read(t.wake_fd, &nb);
-		do_jobs();
-		if (fds[1].revents != 0)
+		while (!wants_rest() && (j = take_job()) != NULL)
+			do_job(j);
+		if (fds[1].revents != 0 && !wants_rest())
 			t.conf.news(t.conf.news_fd);
 	}
 	do_jobs();
@@ -151,6 +169,7 @@ vale_memory_thread_stop(void)
 	if (!t.running)
 		return;
 	change(&t.stop, true);
+	change(&t.pause, false); /* nobody is left who would wake it */
 	pthread_join(t.thread, NULL);
 	t.running = false;
 	close(t.wake_fd);
@@ -175,6 +194,14 @@ vale_memory_thread_post(void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&t.lock);
 	eventfd_write(t.wake_fd, 1);
 	return 0;
+}
+
+void
+vale_memory_thread_rest(void)
+{
+	pthread_mutex_lock(&t.lock);
+	t.pause = t.running && !t.stop;
+	pthread_mutex_unlock(&t.lock);
 }
 
 void

@@ -33,6 +33,10 @@ void vale_memory_thread_stop(void);
  * thread. @return 0 or -ENOMEM. */
 int vale_memory_thread_post(void (*fn)(void *arg), void *arg);
 
+/** From a job: do nothing more, as after vale_memory_thread_pause(), before
+ * vale_memory_thread_resume(). */
+void vale_memory_thread_rest(void);
+
 /**
  * Stop it between two of its calls, after what was posted; it does nothing before
  * vale_memory_thread_resume(). For who changes shared memory himself, which must not be taken for

@@ -9,6 +9,7 @@
 
 #include "vale_admin.h"
 #include "vale_config.h"
+#include "vale_gate.h"
 #include "vale_log.h"
 #include "vars.h"
 #include "worker_list.h"
@@ -381,10 +382,21 @@ handle_create_port(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *ms
 			"%s: a group address cannot be a port's MAC address", name.full);
 		return;
 	}
+	if (req->device != VALE_CTL_DEVICE_NONE && vale_gate_defer(c, msg, handle_create_port, arg))
+		return;
 	ret = create_port(req, &name, why);
 	if (ret == 0 && req->has_owner)
 		vale_switch_reserve_port(vale_switch_find_port(a.switches, name.full), req->owner);
 	answer(c, msg, ret, why);
+}
+
+/* Whether a device goes with its client, which needs locks of DPDK's. */
+static bool
+has_device(const struct vale_port *p)
+{
+	const struct vale_endpoint *ep = p == NULL ? NULL : atomic_load(&p->ep);
+
+	return ep != NULL && ep->ops->kind == VALE_CTL_KIND_ETHDEV;
 }
 
 static void
@@ -394,8 +406,11 @@ handle_destroy(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	char why[VALE_CTL_TEXT_SZ] = "";
 	struct vale_name name;
 
-	if (check_name(c, msg, req->name, sizeof(req->name), &name))
-		answer(c, msg, vale_switch_destroy_port(a.switches, name.full, why), why);
+	if (!check_name(c, msg, req->name, sizeof(req->name), &name) ||
+		(has_device(vale_switch_find_port(a.switches, name.full)) &&
+			vale_gate_defer(c, msg, handle_destroy, arg)))
+		return;
+	answer(c, msg, vale_switch_destroy_port(a.switches, name.full, why), why);
 }
 
 static void
@@ -422,6 +437,8 @@ handle_detach(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 			geteuid(), name.full, vale_conn_uid(c));
 		return;
 	}
+	if (has_device(p) && vale_gate_defer(c, msg, handle_detach, arg))
+		return;
 	vale_switch_evict(a.switches, ep, "the operator detached this port");
 	reply_ok(c, msg);
 }

@@ -12,6 +12,7 @@
 #include "ethdev_port.h"
 #include "vale_ethdev_port.h"
 #include "vale_client_memory.h"
+#include "vale_gate.h"
 #include "vale_log.h"
 
 /* Links that nobody announces (vhost, NICs without an interrupt for it) are looked at this often.
@@ -524,6 +525,8 @@ on_attach(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 	if (!vale_conn_check_text(conn, msg, req->name, sizeof(req->name), "port name") ||
 		!vale_conn_check_text(
 			conn, msg, req->devargs, sizeof(req->devargs), "device arguments"))
+		return;
+	if (vale_gate_defer(conn, msg, on_attach, arg))
 		return;
 	ret = attach_as_own(req, reply.text, why);
 	if (ret < 0) {
