@@ -63,6 +63,10 @@ create_pool(struct parts *p)
 	uint32_t nb = p->conf->o->mbufs;
 	int ret = vale_pool_register();
 
+	if (VALE_POOL_BARE)
+		VALE_LOG(ERR,
+			"built with -Dbare_pool=true, to be measured and not to be used: a client "
+			"that dies takes mbufs with it and may stop the switch");
 	if (ret < 0)
 		return failed("mempool operations", ret);
 	p->pool = vale_pool_create(

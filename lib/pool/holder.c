@@ -28,17 +28,19 @@ static rte_spinlock_t join_lock = RTE_SPINLOCK_INITIALIZER;
  * When a process began, in clock ticks since boot: field 22 of its stat, see proc(5). The name in
  * field 2 may contain anything; the last parenthesis ends it.
  *
+ * @param pid
+ *   "self" for this process: in a PID namespace of its own it may see the /proc of another one.
  * @return 0 if it cannot be found out.
  */
 static uint64_t
-process_start(pid_t pid)
+process_start(const char *pid)
 {
 	char path[32], text[1024];
 	const char *at;
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
@@ -64,6 +66,7 @@ static bool
 process_gone(pid_t pid, uint64_t start)
 {
 	struct pollfd p = {.events = POLLIN};
+	char name[16];
 	uint64_t now;
 	bool gone;
 
@@ -74,7 +77,8 @@ process_gone(pid_t pid, uint64_t start)
 	close(p.fd);
 	if (gone || start == 0)
 		return gone;
-	now = process_start(pid);
+	snprintf(name, sizeof(name), "%d", (int)pid);
+	now = process_start(name);
 	return now != 0 && now != start; /* another process has its number */
 }
 
@@ -130,7 +134,7 @@ claim(const struct vale_pool *p, struct vale_pool_holder *h)
 static uint64_t
 settle(struct vale_pool_holder *h, uint64_t word)
 {
-	h->start = process_start(getpid());
+	h->start = process_start("self");
 	own_lcores(h->lcores);
 	word = holder_in_state(word, VALE_POOL_LIVE);
 	/* release: what is above */
@@ -205,6 +209,8 @@ vale_pool_join(struct rte_mempool *mp)
 {
 	struct vale_pool *p = pool_of(mp);
 
+	if (VALE_POOL_BARE)
+		return 0;
 	if (!vale_pool_is_governed(mp))
 		return -EINVAL;
 	if (holder_self(p) != NULL)
@@ -235,8 +241,10 @@ RTE_INIT(vale_pool_atfork)
 static void
 describe(const struct vale_pool_holder *h, struct vale_pool_holder_info *info)
 {
-	if (info->state != VALE_POOL_JOINING)
+	if (info->state != VALE_POOL_JOINING) {
 		memcpy(info->lcores, h->lcores, sizeof(info->lcores));
+		info->start = h->start;
+	}
 	info->taken = atomic_load_explicit(&h->taken, memory_order_relaxed);
 	info->returned = atomic_load_explicit(&h->returned, memory_order_relaxed);
 	info->refused = atomic_load_explicit(&h->refused, memory_order_relaxed);

@@ -267,8 +267,8 @@ struct rte_mempool *
 vale_pool_create(
 	const char *name, unsigned int nb, unsigned int cache_sz, uint16_t data_room, int socket_id)
 {
-	return rte_pktmbuf_pool_create_by_ops(
-		name, nb, cache_sz, 0, data_room, socket_id, VALE_POOL_OPS_NAME);
+	return rte_pktmbuf_pool_create_by_ops(name, nb, cache_sz, 0, data_room, socket_id,
+		VALE_POOL_BARE ? "ring_mp_mc" : VALE_POOL_OPS_NAME);
 }
 
 static int
@@ -298,6 +298,8 @@ vale_pool_govern(struct rte_mempool *mp, uint32_t quota)
 	struct vale_pool *p = pool_of(mp);
 	int off, ret;
 
+	if (VALE_POOL_BARE)
+		return 0;
 	if (vale_pool_me.pool != NULL)
 		return -EEXIST;
 	if (!can_govern(mp))
@@ -345,7 +347,7 @@ vale_pool_set_quota(struct rte_mempool *mp, uint32_t quota)
 void
 vale_pool_free_bulk(struct rte_mbuf **pkts, unsigned int nb)
 {
-	for (unsigned int i = 0; i < nb; i++)
+	for (unsigned int i = 0; !VALE_POOL_BARE && i < nb; i++)
 		vale_pool_tag_chain(pkts[i]);
 	rte_pktmbuf_free_bulk(pkts, nb);
 }
@@ -355,5 +357,5 @@ vale_pool_flush(struct rte_mempool *mp)
 {
 	struct vale_pool *p = pool_of(mp);
 
-	return pool_is_switch(p) ? stash_flush(p) : 0;
+	return !VALE_POOL_BARE && pool_is_switch(p) ? stash_flush(p) : 0;
 }

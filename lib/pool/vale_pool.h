@@ -126,6 +126,14 @@
 
 #include "vale_pool_shm.h"
 
+/**
+ * 1 in a build with -Dbare_pool=true, which exists to measure what all this costs: a stock pool, no
+ * tags, no quota, nothing recovered. Never for use.
+ */
+#ifndef VALE_POOL_BARE
+#define VALE_POOL_BARE 0
+#endif
+
 /** Name of the mempool operations. */
 #define VALE_POOL_OPS_NAME "vale"
 
@@ -227,6 +235,8 @@ vale_pool_tag_of(const struct rte_mbuf *m)
 static __rte_always_inline void
 vale_pool_tag(struct rte_mbuf *m)
 {
+	if (VALE_POOL_BARE)
+		return;
 	atomic_store_explicit(vale_pool_tag_of(m), vale_pool_me.tag, memory_order_relaxed);
 }
 
@@ -234,7 +244,7 @@ vale_pool_tag(struct rte_mbuf *m)
 static __rte_always_inline void
 vale_pool_tag_chain(struct rte_mbuf *m)
 {
-	for (; m != NULL; m = m->next)
+	for (; !VALE_POOL_BARE && m != NULL; m = m->next)
 		vale_pool_tag(m);
 }
 
@@ -294,6 +304,8 @@ vale_pool_flow_bump(_Atomic uint64_t *c, uint64_t nb)
 static __rte_always_inline void
 vale_pool_count_received(struct vale_pool_flow *f, uint64_t nb)
 {
+	if (VALE_POOL_BARE)
+		return;
 	vale_pool_flow_bump(&f->received, nb);
 	f->credit -= (int64_t)nb;
 }
@@ -310,7 +322,7 @@ unsigned int vale_pool_receive_credit(
 static __rte_always_inline unsigned int
 vale_pool_may_receive(struct rte_mempool *mp, struct vale_pool_flow *f, unsigned int nb)
 {
-	if (likely(f->credit >= (int64_t)nb))
+	if (VALE_POOL_BARE || likely(f->credit >= (int64_t)nb))
 		return nb;
 	return vale_pool_receive_credit(mp, f, nb);
 }
@@ -319,6 +331,8 @@ vale_pool_may_receive(struct rte_mempool *mp, struct vale_pool_flow *f, unsigned
 static __rte_always_inline void
 vale_pool_count_sent(struct vale_pool_flow *f, uint64_t nb)
 {
+	if (VALE_POOL_BARE)
+		return;
 	vale_pool_flow_bump(&f->sent, nb);
 }
 
@@ -328,8 +342,10 @@ vale_pool_count_sent(struct vale_pool_flow *f, uint64_t nb)
 struct vale_pool_holder_info {
 	uint32_t tag;
 	enum vale_pool_state state;
-	pid_t pid;			     /**< in its own PID namespace */
-	bool same_pid_ns;		     /**< as the switch: the pid means something to it */
+	pid_t pid;	  /**< in its own PID namespace */
+	bool same_pid_ns; /**< as the switch: the pid means something to it */
+	uint64_t start; /**< when it began, in clock ticks since boot; 0: unknown, or it is joining
+			 */
 	uint64_t lcores[RTE_MAX_LCORE / 64]; /**< lcore ids it had when it joined */
 	uint64_t taken, returned, refused;
 	int64_t held; /**< exact but for what its queues moved since it last took some or asked for
