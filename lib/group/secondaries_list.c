@@ -19,23 +19,38 @@ static_assert((int)VALE_CTL_SECONDARY_STARTING == (int)VALE_SECONDARY_STARTING &
 		      (int)VALE_CTL_SECONDARY_ENDED == (int)VALE_SECONDARY_ENDED,
 	"states are told as they are");
 
-/** What the pool knows about a process; a pid of another PID namespace says nothing. */
+/* The switch's; NULL if it has none. */
+static const struct rte_mempool *the_pool;
+
+bool
+vale_process_is_holder(const struct vale_process_id *id, const struct vale_pool_holder_info *info)
+{
+	bool same_start = info->start == id->start;
+
+	if (info->same_pid_ns)
+		return info->pid == id->pid && (same_start || info->start == 0 || id->start == 0);
+	return info->pid == id->ns_pid && same_start && id->start != 0;
+}
+
+/** What the pool knows about a process. */
 static bool
-find_holder(const struct rte_mempool *pool, pid_t pid, struct vale_pool_holder_info *info)
+find_holder(const struct rte_mempool *pool, const struct vale_process_id *id,
+	struct vale_pool_holder_info *info)
 {
 	for (unsigned int i = VALE_POOL_SWITCH + 1; i < VALE_POOL_HOLDERS; i++)
-		if (vale_pool_holder_get(pool, i, info) == 0 && info->same_pid_ns &&
-			info->pid == pid && info->state != VALE_POOL_DEAD)
+		if (vale_pool_holder_get(pool, i, info) == 0 && info->state != VALE_POOL_DEAD &&
+			vale_process_is_holder(id, info))
 			return true;
 	return false;
 }
 
 static void
-fill_pool(struct vale_ctl_secondary_rec *rec, const struct rte_mempool *pool)
+fill_pool(struct vale_ctl_secondary_rec *rec, const struct vale_process_id *id,
+	const struct rte_mempool *pool)
 {
 	struct vale_pool_holder_info info;
 
-	if (pool == NULL || !find_holder(pool, rec->pid, &info))
+	if (pool == NULL || !find_holder(pool, id, &info))
 		return;
 	rec->uses_pool = 1;
 	/* queues are counted a moment later than the pool */
@@ -53,14 +68,13 @@ handle_secondaries(void *arg __rte_unused, struct vale_conn *c, const struct val
 	static struct vale_ctl_secondary_rec recs[2 * VALE_SECONDARIES_MAX];
 	struct vale_secondary s[RTE_DIM(recs)];
 	unsigned int nb = vale_secondaries_list(s, RTE_DIM(s));
-	const struct rte_mempool *pool = rte_mempool_lookup(VALE_POOL_NAME);
 
 	memset(recs, 0, sizeof(recs));
 	for (unsigned int i = 0; i < nb; i++) {
 		recs[i].pid = s[i].pid;
 		recs[i].state = (uint8_t)s[i].state;
 		strlcpy(recs[i].comm, s[i].comm, sizeof(recs[i].comm));
-		fill_pool(&recs[i], pool);
+		fill_pool(&recs[i], &s[i].id, the_pool);
 	}
 	vale_conn_reply_records(c, msg, recs, sizeof(recs[0]), nb);
 }
@@ -68,6 +82,8 @@ handle_secondaries(void *arg __rte_unused, struct vale_conn *c, const struct val
 void
 vale_secondaries_serve(struct vale_server *server)
 {
+	/* now: later its lock may be one that a dead secondary holds */
+	the_pool = rte_mempool_lookup(VALE_POOL_NAME);
 	vale_server_handle(server, VALE_CTL_SECONDARIES, sizeof(struct vale_ctl_hdr),
 		handle_secondaries, NULL);
 }

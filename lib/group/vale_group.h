@@ -24,6 +24,7 @@
 
 #include "vale_control_proto.h"
 #include "vale_control_server.h"
+#include "vale_process.h"
 
 /**
  * Take over the group after rte_eal_init() in the primary: replace EAL's multi-process actions,
@@ -73,9 +74,9 @@ int vale_group_claim_lcores(pid_t pid, const struct vale_lcore_set *set, char *w
 /** One port fewer. The ids are free when the process has given back its last port and has ended. */
 void vale_group_release_lcores(pid_t pid);
 
-/** Have fn(pid) called before the lcore ids of a process that has ended become free. One only;
- * NULL: none. */
-void vale_group_on_ended(void (*fn)(pid_t pid));
+/** Have fn() called before the lcore ids of a process that has ended become free. One only; NULL:
+ * none. */
+void vale_group_on_ended(void (*fn)(const struct vale_process_id *id));
 
 /** Take out of @p set what processes other than @p pid have claimed. */
 void vale_group_drop_claimed(pid_t pid, struct vale_lcore_set *set);

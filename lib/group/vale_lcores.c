@@ -19,13 +19,15 @@
 /** The lcore ids of one client process. Control thread only. */
 struct claim {
 	LIST_ENTRY(claim) next;
-	pid_t pid;
+	pid_t pid; /* id.pid */
+	struct vale_process_id id;
+	int pidfd;	   /* its own, whoever has its number later; -1: none was to be had */
 	unsigned int refs; /* attached ports */
 	struct vale_lcore_set set;
 };
 
 static LIST_HEAD(, claim) claims = LIST_HEAD_INITIALIZER(claims);
-static void (*on_ended)(pid_t pid);
+static void (*on_ended)(const struct vale_process_id *id);
 
 /* CPUs that this process may run on, taken before EAL pins its threads. */
 static cpu_set_t machine_cpus;
@@ -159,17 +161,42 @@ check_overlap(pid_t pid, const struct vale_lcore_set *set, char *why)
 
 /** Whether a process has ended, be it that its parent has not looked yet. */
 static bool
-has_ended(pid_t pid)
+has_ended(const struct claim *c)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
 	bool ended;
 
-	if (fd < 0)
+	if (p.fd < 0)
+		p.fd = (int)syscall(SYS_pidfd_open, c->pid, 0);
+	if (p.fd < 0)
 		return errno == ESRCH;
 	ended = poll(&p, 1, 0) > 0;
-	close(fd);
+	if (p.fd != c->pidfd)
+		close(p.fd);
 	return ended;
+}
+
+static struct claim *
+claim_make(pid_t pid)
+{
+	struct claim *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->pid = pid;
+	c->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	vale_process_identify(pid, &c->id);
+	LIST_INSERT_HEAD(&claims, c, next);
+	return c;
+}
+
+static void
+claim_free(struct claim *c)
+{
+	LIST_REMOVE(c, next);
+	if (c->pidfd >= 0)
+		close(c->pidfd);
+	free(c);
 }
 
 /** A process without a port keeps its lcore ids for as long as it lives: it may still use pools,
@@ -181,18 +208,17 @@ forget_ended(void)
 
 	for (c = LIST_FIRST(&claims); c != NULL; c = next) {
 		next = LIST_NEXT(c, next);
-		if (c->refs > 0 || !has_ended(c->pid))
+		if (c->refs > 0 || !has_ended(c))
 			continue;
 		/* its caches are emptied before another process may take its lcore ids */
 		if (on_ended != NULL)
-			on_ended(c->pid);
-		LIST_REMOVE(c, next);
-		free(c);
+			on_ended(&c->id);
+		claim_free(c);
 	}
 }
 
 void
-vale_group_on_ended(void (*fn)(pid_t pid))
+vale_group_on_ended(void (*fn)(const struct vale_process_id *id))
 {
 	on_ended = fn;
 }
@@ -209,13 +235,11 @@ vale_group_claim_lcores(pid_t pid, const struct vale_lcore_set *set, char *why)
 	if (ret != 0)
 		return ret;
 	if (c == NULL) {
-		c = calloc(1, sizeof(*c));
+		c = claim_make(pid);
 		if (c == NULL) {
 			snprintf(why, VALE_CTL_TEXT_SZ, "the switch is out of memory");
 			return -ENOMEM;
 		}
-		c->pid = pid;
-		LIST_INSERT_HEAD(&claims, c, next);
 	}
 	/* a process may have registered threads of its own since its last port */
 	for (unsigned int i = 0; i < RTE_DIM(set->w); i++)

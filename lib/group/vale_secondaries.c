@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -46,7 +47,9 @@ struct process {
 static struct {
 	pthread_mutex_t lock; /* protects processes and slots */
 	TAILQ_HEAD(, process) processes;
-	uint64_t slots; /* in use */
+	uint64_t slots;					   /* in use */
+	struct vale_process_id gone[VALE_SECONDARIES_MAX]; /* not yet told */
+	unsigned int nb_gone;
 	_Atomic unsigned int seen;
 	bool stop;
 	/* vale-life only */
@@ -147,8 +150,9 @@ is_array_of(const char *name, pid_t pid)
 	return at != NULL && strchr(at + strlen(middle), '_') == NULL;
 }
 
+/** @param ns_pid  As the process that has ended called itself. */
 static void
-remove_arrays(pid_t pid)
+remove_arrays(pid_t ns_pid)
 {
 	DIR *d = opendir(rte_eal_get_runtime_dir());
 	struct dirent *e;
@@ -156,7 +160,7 @@ remove_arrays(pid_t pid)
 	if (d == NULL)
 		return;
 	while ((e = readdir(d)) != NULL)
-		if (is_array_of(e->d_name, pid))
+		if (is_array_of(e->d_name, ns_pid))
 			unlinkat(dirfd(d), e->d_name, 0);
 	closedir(d);
 }
@@ -172,6 +176,43 @@ find_living(pid_t pid)
 		if (p->s.pid == pid && p->pidfd >= 0)
 			return p;
 	return NULL;
+}
+
+/** Whether another process lives that calls itself by the same number, in a PID namespace of its
+ * own: its files cannot be told apart. */
+static bool
+has_namesake(pid_t ns_pid)
+{
+	struct process *p;
+
+	TAILQ_FOREACH (p, &g.processes, next)
+		if (p->s.id.ns_pid == ns_pid && p->pidfd >= 0)
+			return true;
+	return false;
+}
+
+static struct process *
+find_socket(const char *name)
+{
+	struct process *p;
+
+	TAILQ_FOREACH (p, &g.processes, next)
+		if (p->pidfd >= 0 && strcmp(p->socket, name) == 0)
+			return p;
+	return NULL;
+}
+
+/** Whether a process is one that we know; if it has ended, its number may be another's by now. */
+static bool
+is_known(pid_t pid)
+{
+	const struct process *p = find_living(pid);
+	struct pollfd pfd = {.events = POLLIN};
+
+	if (p == NULL)
+		return false;
+	pfd.fd = p->pidfd;
+	return poll(&pfd, 1, 0) == 0;
 }
 
 /** A free slot; VALE_SECONDARIES_MAX if there is none. */
@@ -197,14 +238,23 @@ watch_process(struct process *p)
 static void
 appeared(const char *name)
 {
-	pid_t pid = socket_pid(name);
+	pid_t ns_pid = socket_pid(name), pid;
+	char config[PATH_MAX];
 	struct process *p;
 	int pidfd;
 
-	if (pid == 0)
+	if (ns_pid == 0)
 		return;
 	atomic_fetch_add(&g.seen, 1);
-	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (find_socket(name) != NULL)
+		return;
+	/* the name has the number that the process has for itself; by the time of its socket it has
+	 * mapped the group's configuration */
+	pid = runtime_path("config", config, sizeof(config)) == 0
+		      ? vale_process_find(ns_pid, config, is_known)
+		      : 0;
+	errno = ESRCH;
+	pidfd = pid == 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 	/* asked after the pidfd was got: if it is alive now, the pidfd is its own, and not that of
 	 * a process that has the number again */
 	if (socket_is_dead(name) || !file_exists(name)) {
@@ -215,24 +265,22 @@ appeared(const char *name)
 	}
 	p = pidfd < 0 ? NULL : calloc(1, sizeof(*p));
 	if (p == NULL) {
-		VALE_LOG(WARNING, "secondary process %d cannot be watched: %s", pid,
-			strerror(errno));
+		VALE_LOG(WARNING,
+			"secondary process %d cannot be watched: %s; if it lives in a PID "
+			"namespace "
+			"that is not below the switch's, what it leaves stays",
+			ns_pid, strerror(errno));
 		if (pidfd >= 0)
 			close(pidfd);
 		return;
 	}
 	p->s.pid = pid;
+	vale_process_identify(pid, &p->s.id);
 	p->pidfd = pidfd;
 	p->since_ms = now_ms();
 	snprintf(p->socket, sizeof(p->socket), "%s", name);
 	vale_process_comm(pid, p->s.comm, sizeof(p->s.comm));
 	pthread_mutex_lock(&g.lock);
-	if (find_living(pid) != NULL) {
-		pthread_mutex_unlock(&g.lock);
-		close(pidfd);
-		free(p);
-		return;
-	}
 	p->s.slot = take_slot();
 	TAILQ_INSERT_TAIL(&g.processes, p, next);
 	pthread_mutex_unlock(&g.lock);
@@ -252,11 +300,14 @@ ended(struct process *p)
 	g.checking = true;
 	if (socket_is_dead(p->socket))
 		remove_file(p->socket);
-	remove_arrays(p->s.pid);
 	pthread_mutex_lock(&g.lock);
 	p->pidfd = -1;
 	p->s.state = VALE_SECONDARY_ENDED;
+	if (g.nb_gone < RTE_DIM(g.gone))
+		g.gone[g.nb_gone++] = p->s.id;
 	pthread_mutex_unlock(&g.lock);
+	if (!has_namesake(p->s.id.ns_pid))
+		remove_arrays(p->s.id.ns_pid);
 }
 
 /** Those that were here before we looked. */
@@ -442,6 +493,19 @@ vale_secondaries_list(struct vale_secondary *out, unsigned int max)
 		out[n] = p->s;
 		out[n++].age_ms = now - p->since_ms;
 	}
+	pthread_mutex_unlock(&g.lock);
+	return n;
+}
+
+unsigned int
+vale_secondaries_take_ended(struct vale_process_id *out, unsigned int max)
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&g.lock);
+	n = RTE_MIN(max, g.nb_gone);
+	memcpy(out, g.gone, n * sizeof(out[0]));
+	g.nb_gone = 0;
 	pthread_mutex_unlock(&g.lock);
 	return n;
 }

@@ -19,6 +19,8 @@
 #include <sys/types.h>
 
 #include "vale_control_server.h"
+#include "vale_pool.h"
+#include "vale_process.h"
 
 enum vale_secondary_state {
 	VALE_SECONDARY_STARTING = 0, /**< EAL's start, for VALE_SECONDARY_START_MS at most */
@@ -34,8 +36,9 @@ enum vale_secondary_state {
 
 /** One process. */
 struct vale_secondary {
-	pid_t pid;
-	unsigned int slot; /**< 0 .. VALE_SECONDARIES_MAX - 1, its own while it is known */
+	pid_t pid;		   /**< id.pid */
+	struct vale_process_id id; /**< it may live in a PID namespace of its own */
+	unsigned int slot;	   /**< 0 .. VALE_SECONDARIES_MAX - 1, its own while it is known */
 	char comm[16];
 	enum vale_secondary_state state;
 	uint64_t age_ms; /**< since it was first seen */
@@ -61,12 +64,26 @@ int vale_secondaries_news_fd(void);
 /** Read it and call those who are to be told. On `vale-memory`. */
 void vale_secondaries_news(int fd);
 
-/** End it. `vale-memory` has been stopped. Idempotent. */
 /** Answer who they are (VALE_CTL_SECONDARIES). Before the server starts. */
 void vale_secondaries_serve(struct vale_server *server);
 
 /** End it. The control thread has been stopped. Idempotent. */
 void vale_secondaries_stop(void);
+
+/**
+ * Who has ended since the last call, as far as they can be told; up to VALE_SECONDARIES_MAX. Any
+ * one thread.
+ *
+ * @return how many were written to @p out.
+ */
+unsigned int vale_secondaries_take_ended(struct vale_process_id *out, unsigned int max);
+
+/**
+ * Whether a process is a holder of the pool. Its number alone says that within the switch's PID
+ * namespace only, and only until it is given to another. Any thread.
+ */
+bool vale_process_is_holder(
+	const struct vale_process_id *id, const struct vale_pool_holder_info *info);
 
 /** A process has got its first port, or lost its last. Any thread. */
 void vale_secondaries_set_attached(pid_t pid, bool attached);

@@ -18,6 +18,7 @@
 #include "vale_dpdk_shm.h"
 #include "vale_pool.h"
 #include "vale_port.h"
+#include "vale_process.h"
 
 /** Frames from the client. */
 struct dpdk_rxq {
@@ -50,12 +51,13 @@ struct dpdk_port {
 	unsigned int slot_idx;
 	struct rte_eth_dev *dev;
 	struct vale_conn *conn; /**< NULL once closed */
-	int pidfd;		/**< -1: the kernel would not give one */
-	bool plugged;		/**< on a switch */
-	bool quiet;		/**< the client will touch the slot no more */
-	bool ended;		/**< its process has ended */
-	unsigned int zombie_s;	/**< seconds off the switch with its client alive */
-	bool reported;		/**< as a zombie */
+	struct vale_process_id process;
+	int pidfd;	       /**< -1: the kernel would not give one */
+	bool plugged;	       /**< on a switch */
+	bool quiet;	       /**< the client will touch the slot no more */
+	bool ended;	       /**< its process has ended */
+	unsigned int zombie_s; /**< seconds off the switch with its client alive */
+	bool reported;	       /**< as a zombie */
 	TAILQ_ENTRY(dpdk_port) next;
 };
 

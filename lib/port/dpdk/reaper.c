@@ -10,6 +10,7 @@
 #include "reaper.h"
 #include "vale_group.h"
 #include "vale_log.h"
+#include "vale_secondaries.h"
 
 /* How often we look for processes that used the pool without a port, or after they gave it back. */
 #define LOOK_MS 250
@@ -38,8 +39,9 @@ timer_set(unsigned int ms)
 			rte_strerror(errno));
 }
 
+/** @param pid  As the switch sees it. */
 static void
-bury(const struct vale_pool_holder_info *info)
+bury(const struct vale_pool_holder_info *info, pid_t pid)
 {
 	struct vale_lcore_set lcores = {0};
 
@@ -47,21 +49,32 @@ bury(const struct vale_pool_holder_info *info)
 	for (unsigned int i = 0; i < RTE_DIM(info->lcores); i++)
 		lcores.w[i] = info->lcores[i];
 	/* what a living process has claimed since is no longer the dead one's */
-	vale_group_drop_claimed(info->pid, &lcores);
+	vale_group_drop_claimed(pid, &lcores);
 	if (vale_pool_bury(r.conf.pool, info->tag, lcores.w) == 0)
 		timer_set(SLICE_MS);
 }
 
 void
-dpdk_reaper_bury(pid_t pid)
+dpdk_reaper_bury(const struct vale_process_id *id)
 {
 	struct vale_pool_holder_info info;
 
 	for (unsigned int i = 1; i < VALE_POOL_HOLDERS; i++) {
-		if (vale_pool_holder_get(r.conf.pool, i, &info) == 0 && info.pid == pid &&
-			info.state != VALE_POOL_DEAD)
-			bury(&info);
+		if (vale_pool_holder_get(r.conf.pool, i, &info) == 0 &&
+			vale_process_is_holder(id, &info) && info.state != VALE_POOL_DEAD)
+			bury(&info, id->pid);
 	}
+}
+
+/** Processes of other PID namespaces, whose holders do not tell which they are. */
+static void
+bury_ended(void)
+{
+	struct vale_process_id id[VALE_SECONDARIES_MAX];
+	unsigned int nb = vale_secondaries_take_ended(id, RTE_DIM(id));
+
+	for (unsigned int i = 0; i < nb; i++)
+		dpdk_reaper_bury(&id[i]);
 }
 
 /* Processes without a port, or that gave theirs back before they ended. */
@@ -76,8 +89,9 @@ look_for_dead(void *arg)
 		unsigned int place = tags[i] & (VALE_POOL_HOLDERS - 1);
 
 		if (vale_pool_holder_get(r.conf.pool, place, &info) == 0 && info.tag == tags[i])
-			bury(&info);
+			bury(&info, info.pid);
 	}
+	bury_ended();
 }
 
 static void

@@ -16,6 +16,7 @@
 
 #include "vale_control_server.h"
 #include "vale_pool.h"
+#include "vale_process.h"
 
 /** What the reaper has to be told. */
 struct dpdk_reaper_conf {
@@ -34,7 +35,7 @@ void dpdk_reaper_fini(void);
  * A process has ended: its lcore caches are reset at once, before others may take its lcore ids,
  * and what it held is looked for as soon as may_start() allows. Harmless if it used no pool.
  */
-void dpdk_reaper_bury(pid_t pid);
+void dpdk_reaper_bury(const struct vale_process_id *id);
 
 /** Mbufs recovered from dead processes since start. Any thread. */
 uint64_t dpdk_reaper_recovered(void);

@@ -177,7 +177,7 @@ port_free(struct dpdk_port *p)
 		vale_conn_on_close(p->conn, NULL, NULL);
 	/* before others may have its lcore ids */
 	if (p->ended)
-		dpdk_reaper_bury(p->ep.pid);
+		dpdk_reaper_bury(&p->process);
 	vale_group_release_lcores(p->ep.pid);
 	TAILQ_REMOVE(&d.ports, p, next);
 	d.holder[p->slot_idx] = NULL;
@@ -445,6 +445,7 @@ port_alloc(const struct vale_ctl_attach_dpdk_req *req, pid_t pid)
 		return NULL;
 	p->ep.ops = &dpdk_endpoint_ops;
 	p->ep.pid = pid;
+	vale_process_identify(pid, &p->process);
 	p->ep.nb_rxq = p->ep.nb_txq = req->nb_queues == 0 ? 1 : req->nb_queues;
 	p->pool = d.conf.pool;
 	p->lock_tx = vale_switches_workers(d.switches)->nb > 1;
