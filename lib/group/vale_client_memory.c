@@ -59,7 +59,9 @@ static struct {
 	bool new_is_own;
 	uint64_t heap_base, heap_orphan; /* bytes in use but for secondaries, and left by them */
 	bool none_lived;
+	uint64_t own_from;	       /* bytes in use when the switch began to take some */
 	_Atomic uint64_t orphan_bytes; /* as of the last look */
+	_Atomic uint64_t client_heap;
 } m = {.pools = LIST_HEAD_INITIALIZER(m.pools)};
 
 /* ---- who lives ---- */
@@ -464,6 +466,19 @@ count_heap(pid_t ending)
 		vale_client_heap_take_stock();
 }
 
+/** In use now beyond what the switch has. */
+static void
+count_client_heap(void)
+{
+	struct vale_eal_heap_use use;
+
+	vale_eal_heap_use(&use);
+	if (use.fresh)
+		atomic_store_explicit(&m.client_heap,
+			use.used_sz > m.heap_base ? use.used_sz - m.heap_base : 0,
+			memory_order_relaxed);
+}
+
 void
 vale_client_memory_ended(const struct vale_secondary *s)
 {
@@ -478,6 +493,7 @@ vale_client_memory_ended(const struct vale_secondary *s)
 	scan(false); /* what was freed may be made again at once, by the same name at the same place
 		      */
 	count_heap(s->pid);
+	count_client_heap();
 	count_orphans();
 }
 
@@ -490,17 +506,32 @@ vale_client_memory_appeared(void)
 void
 vale_client_memory_own_begin(void)
 {
+	struct vale_eal_heap_use use;
+
 	vale_memory_thread_pause();
 	scan(false);
 	vale_client_heap_own_begin();
+	vale_eal_heap_use(&use);
+	m.own_from = use.used_sz;
 }
 
 void
 vale_client_memory_own_end(void)
 {
+	struct vale_eal_heap_use use;
+
 	scan(true);
 	vale_client_heap_own_end();
+	vale_eal_heap_use(&use);
+	if (use.fresh)
+		m.heap_base += use.used_sz - m.own_from;
 	vale_memory_thread_resume();
+}
+
+uint64_t
+vale_client_memory_heap(void)
+{
+	return atomic_load_explicit(&m.client_heap, memory_order_relaxed);
 }
 
 uint64_t
@@ -599,6 +630,7 @@ vale_client_memory_tick(void)
 	scan(!others_known(0));
 	vale_client_heap_watch();
 	count_heap(0);
+	count_client_heap();
 	count_orphans();
 }
 

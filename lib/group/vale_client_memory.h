@@ -52,4 +52,11 @@ void vale_client_memory_own_end(void);
  */
 uint64_t vale_client_memory_orphan_bytes(void);
 
+/**
+ * Bytes of the heap in use now that were not before there were secondaries, nor taken by the switch
+ * since: living secondaries' and what dead ones left, which pieces do not tell apart. As of the
+ * last look. Any thread.
+ */
+uint64_t vale_client_memory_heap(void);
+
 #endif /* VALE_CLIENT_MEMORY_H */

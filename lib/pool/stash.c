@@ -8,12 +8,16 @@
 #include <sys/mman.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_cycles.h>
 #include <rte_lcore.h>
 
 #include "pool.h"
 
 /* How often the lock is tried for an allocation, which fails if it stays taken: less than 2 us. */
 #define TAKE_TRIES 32
+/* For so long after that it is tried only once: whoever has it is likely off his CPU, and a flood
+ * to many ports asks thousands of times. */
+#define GIVE_UP_US 50
 /* What an lcore keeps aside: at most so many mbufs, and at most one part in so many of the pool. */
 #define RESERVE 512u
 #define RESERVE_PART 32u
@@ -22,6 +26,10 @@
 
 /** In the switch: objs[0 .. p->stashed[i].nb - 1]. NULL for lcores that have none. */
 static void *_Atomic *stash_objs[RTE_MAX_LCORE + 1];
+/** Before that time the lock is tried once only. Written by the stash's thread. */
+static struct {
+	uint64_t tsc;
+} __rte_cache_aligned patient_at[RTE_MAX_LCORE + 1];
 static rte_spinlock_t common_lock = RTE_SPINLOCK_INITIALIZER;
 
 /** The stash of this thread; the common one is ours until stash_leave(). */
@@ -149,13 +157,30 @@ stash_enqueue(struct vale_pool *p, void *const *objs, unsigned int n)
 	return ret;
 }
 
+/** Try the lock for an allocation. */
+static bool
+take_trylock(struct vale_pool *p, unsigned int s)
+{
+	uint64_t now;
+
+	if (likely(pool_trylock(p, 1)))
+		return true;
+	now = rte_rdtsc();
+	if (now < patient_at[s].tsc)
+		return false;
+	if (pool_trylock(p, TAKE_TRIES))
+		return true;
+	patient_at[s].tsc = now + rte_get_tsc_hz() / 1000000 * GIVE_UP_US;
+	return false;
+}
+
 int
 stash_dequeue(struct vale_pool *p, void **objs, unsigned int n)
 {
 	unsigned int s = stash_enter();
 	int ret;
 
-	if (likely(pool_trylock(p, TAKE_TRIES))) {
+	if (likely(take_trylock(p, s))) {
 		stash_trim(p, s, reserve_of(p, s));
 		ret = pool_take_tagged(p, objs, n);
 		if (likely(ret == 0))

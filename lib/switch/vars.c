@@ -220,6 +220,7 @@ static const struct var vars[] = {
 	{"mbufs_free", "mbufs", get_mbufs_free, NULL, 0, NULL, NULL, NULL},
 	{"heap_free", "bytes", get_heap_free, NULL, 0, NULL, NULL, NULL},
 	{"orphan_bytes", "bytes", vale_client_memory_orphan_bytes, NULL, 0, NULL, NULL, NULL},
+	{"client_heap", "bytes", vale_client_memory_heap, NULL, 0, NULL, NULL, NULL},
 	{"secondaries", "processes", get_secondaries, NULL, 0, NULL, NULL, NULL},
 	{"locks_released", "locks", vale_locks_released, NULL, 0, NULL, NULL, NULL},
 };
