@@ -81,6 +81,12 @@ vale_switches_clear(struct vale_switches *s)
 	}
 }
 
+bool
+vale_switches_ending(const struct vale_switches *s)
+{
+	return s->ending;
+}
+
 void
 vale_switches_free(struct vale_switches *s)
 {

@@ -67,6 +67,9 @@ struct vale_switches *vale_switches_create(
  */
 void vale_switches_clear(struct vale_switches *s);
 
+/** Whether that has begun. Control thread. */
+bool vale_switches_ending(const struct vale_switches *s);
+
 /** The same, and free everything. NULL is allowed. Control thread. */
 void vale_switches_free(struct vale_switches *s);
 

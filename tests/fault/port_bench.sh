@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Objective: what crash safety costs a client and the switch, in cycles for a frame, against a build without it.
 #
-# Environment: VALE_BENCH_BEFORE, the build directory of another commit (without it this one is measured alone);
-# VALE_BENCH_RUNS, of each (9); VALE_BENCH_SECONDS, for each (2).
+# Environment: VALE_BENCH_BEFORE, the build directory to compare with (without it this one is measured alone): one set up
+# with `meson setup DIR -Dbare_pool=true`, or another commit's; VALE_BENCH_RUNS, of each (9); VALE_BENCH_SECONDS, for each (2).
 #
 # Steps:
 #  1. A client with one lcore, on CPU 0, sends on one port and receives on another, bursts of 64 frames of 60 bytes. The
 #     switch's worker has CPU 1. Client: cycles that pass for a frame. Worker: CPU time of the switch for a frame.
-#  2. The builds alternate; the medians are printed.
+#  2. The builds alternate; medians are printed, and the medians of the differences of neighbours.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -54,9 +54,16 @@ for ((r = 0; r < RUNS; r++)); do
 	done
 done
 VALE_BUILD=$NOW
+# difference COLUMN
+difference() {
+	paste -d " " "$WORK/bench.before" "$WORK/bench.now" | awk -v c="$1" '{ print $(c + 3) - $c }' | sort -n |
+		awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
 for entry in "${builds[@]}"; do
 	read -r name build <<<"$entry"
 	echo "$name: client $(median "$name" 1) cycles/frame, switch $(median "$name" 2) cycles/frame," \
 		"$(median "$name" 3) Mframes/s (medians of $RUNS)"
 done
+[ -z "${VALE_BENCH_BEFORE:-}" ] ||
+	echo "now costs: client $(difference 1) cycles/frame, switch $(difference 2) cycles/frame (medians of differences)"
 ok "measured"

@@ -30,6 +30,7 @@ static struct {
 	size_t slot_sz; /* bytes of one slot with its rings */
 	struct dpdk_port *holder[RTE_MAX_ETHPORTS];
 	struct dpdk_pool_range range;
+	bool ending; /* the switch ends: names are not given away any more */
 	TAILQ_HEAD(, dpdk_port) ports;
 } d;
 
@@ -166,7 +167,9 @@ port_free(struct dpdk_port *p)
 		dpdk_ring_flush(p->txq[i].ring);
 		dpdk_ring_flush(p->rxq[i].ring);
 	}
-	if (p->dev != NULL)
+	/* who outlives the switch finds its port by name as before, with the link down: ethdev
+	 * looks names up in this shared memory, which is the orphan's from then on */
+	if (p->dev != NULL && (p->ended || !d.ending))
 		ethdev_free(p->dev, p->slot);
 	port_close_fds(p);
 	if (p->pidfd >= 0) {
@@ -223,10 +226,11 @@ dpdk_port_destroy(struct vale_endpoint *ep)
 	unsigned int lost = 0;
 
 	p->plugged = false;
+	d.ending = vale_switches_ending(d.switches);
 	atomic_store(&p->slot->link_up, 0);
 	for (uint16_t i = 0; i < ep->nb_rxq; i++)
 		lost += rte_ring_count(p->rxq[i].ring);
-	if (!p->quiet)
+	if (!p->quiet && !d.ending)
 		port_become_zombie(p);
 	port_free_if_done(p);
 	return lost;
