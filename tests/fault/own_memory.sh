@@ -11,6 +11,7 @@
 #  3. Another process's pool of a similar name, and a ring that it made meanwhile, stay.
 #  4. heap_free comes back to what it was; what could not be freed is counted.
 #  5. Pieces of the heap without a name, and hashes, are back when nobody lives; the hash's name is free again.
+#     While another lives client_heap tells of them.
 #  6. But not as long as a child of fork() lives that uses them.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -88,6 +89,17 @@ variable_settles heap_free "$free" 3 "heap_free is as before"
 expect_eq 0 "$(variable orphan_bytes)" "nothing is left behind"
 
 # 5
+shared_start hold || die "$(tail -n 2 "$WORK/shared.err")"
+other=$SHARED_PID
+shared_start leak 3000000 || die "$(tail -n 2 "$WORK/shared.err")"
+shared_kill
+variable_settles secondaries 1 3 "one lives"
+retry 3 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get client_heap | tr -dc 0-9)\" -ge 3000000 ]" ||
+	die "client_heap is $(variable client_heap)"
+ok "what another left is told while it lives: client_heap is $(variable client_heap)"
+kill -KILL "$other"
+wait "$other" 2>/dev/null || true
+variable_settles client_heap 0 5 "and gone when nobody lives"
 for i in 1 2 3 4 5; do
 	shared_start leak 3000000 || die "$(tail -n 2 "$WORK/shared.err")"
 	shared_kill
