@@ -66,6 +66,20 @@ struct dpdk_pool_range {
 	uintptr_t lo, hi;
 };
 
+/** All slots, and who holds them. Control thread only. */
+extern struct dpdk_state {
+	struct vale_dpdk_conf conf;
+	struct vale_switches *switches;
+	struct vale_server *server;
+	const struct rte_memzone *mz;
+	size_t ring_sz; /* bytes of one ring */
+	size_t slot_sz; /* bytes of one slot with its rings */
+	struct dpdk_port *holder[RTE_MAX_ETHPORTS];
+	struct dpdk_pool_range range;
+	bool ending; /* the switch ends: names are not given away any more */
+	TAILQ_HEAD(, dpdk_port) ports;
+} dpdk;
+
 extern const struct vale_endpoint_ops dpdk_endpoint_ops;
 
 /** Report the frames in a ring to a living client to a reap. */
@@ -74,6 +88,32 @@ void dpdk_ring_see(const struct rte_ring *ring, struct vale_pool_reap *reap);
 /** Free what is in a ring of frame words. Returns how many. Nobody else uses the ring. */
 unsigned int dpdk_ring_flush(struct rte_ring *ring);
 
+/* ---- slot.c: memory that a client shares ---- */
+
+struct vale_dpdk_slot *dpdk_slot_at(unsigned int i);
+void dpdk_slot_init(struct vale_dpdk_slot *slot, const char *name, uint16_t nb_queues,
+	uint16_t port_id, const uint8_t *mac, uint32_t ring_size);
+/** The ethdev that the client finds; NULL if there is none left. */
+struct rte_eth_dev *dpdk_ethdev_make(struct vale_dpdk_slot *slot, const char *name);
+/** Everything that a client which configures nothing (testpmd as secondary) relies on, and that one
+ * which configures itself (skeleton) writes anew: hence not started. */
+void dpdk_ethdev_fill(struct rte_eth_dev *dev, struct vale_dpdk_slot *slot);
+void dpdk_ethdev_free(struct rte_eth_dev *dev, struct vale_dpdk_slot *slot);
+
+/* ---- attach.c ---- */
+
+/** The handler of ATTACH_DPDK. */
+void dpdk_handle_attach(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg);
+
+/* ---- vale_dpdk_port.c: life ---- */
+
+/** The client is dead or has said that it is done: nobody else touches the slot. */
+void dpdk_port_free(struct dpdk_port *p);
+/** Its connection was closed. */
+void dpdk_port_conn_closed(void *arg);
+/** The process ended though a copy of its connection lives on, in a forked child: DPDK does not
+ * survive a fork. */
+void dpdk_port_process_ended(void *arg, int fd);
 /** Implements vale_endpoint_ops: evict and destroy, in vale_dpdk_port.c. */
 void dpdk_port_evict(struct vale_endpoint *ep, const char *why);
 unsigned int dpdk_port_destroy(struct vale_endpoint *ep);
