@@ -633,6 +633,25 @@ region_is_checked(void **state)
 	close(good);
 }
 
+/* A check that is missed ends in a fault, not in memory of others: the kernel finds none there. */
+static void
+region_is_followed_by_nothing(void **state)
+{
+	const uint8_t *end = cl.port.region[0].addr + REGION_SZ;
+	const uint64_t at[] = {
+		0, 4095, REGION_SZ, (UINT64_C(4) << 30) - REGION_SZ - 1, UINT64_C(4) << 30};
+	int fd[2];
+
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(write(fd[1], end - 1, 1), 1);
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		assert_int_equal(write(fd[1], end + at[i], 1), -1);
+		assert_int_equal(errno, EFAULT);
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void
 region_total_is_limited(void **state)
 {
@@ -830,6 +849,7 @@ main(void)
 		T(tx_rings_unless_masked),
 		T(kick_full_eventfd_does_not_block),
 		T(region_is_checked),
+		T(region_is_followed_by_nothing),
 		T(region_total_is_limited),
 		T(ring_is_checked),
 		T(rings_must_be_complete),

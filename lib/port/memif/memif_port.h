@@ -87,9 +87,11 @@ struct memif_port {
 	struct memif_conn *conn;
 	/* control thread only */
 	struct memif_mapping {
-		void *addr; /**< NULL: none */
-		size_t len; /**< as given to mmap() */
-		int guard;  /**< slot in the guard's table */
+		void *addr;  /**< NULL: none */
+		size_t len;  /**< as given to mmap() */
+		void *empty; /**< address space around it, which nothing else is in */
+		size_t empty_len;
+		int guard; /**< slot in the guard's table */
 	} mapping[MEMIF_REGIONS_MAX];
 	uint64_t mapped; /**< bytes, all regions */
 };

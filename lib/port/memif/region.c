@@ -19,6 +19,12 @@
 /* What a descriptor's 32-bit offset reaches, and a frame behind it. */
 #define REGION_BYTES_MAX ((UINT64_C(4) << 30) + (UINT64_C(1) << 30))
 
+/* Address space behind a region that stays empty, so that whatever a descriptor's offset says, a
+ * check that fails to stop it ends in a fault and not in somebody else's memory. With the limits on
+ * bytes and on regions (guard.c) all of it stays below 100 TiB. */
+#define OFFSETS (UINT64_C(4) << 30)
+#define BEHIND (UINT64_C(1) << 20)
+
 /* Only memory: a file of another kind may make us wait for its pages for as long as its owner
  * likes (FUSE, a network), or have none. Sets *page_sz to what the length of a mapping must be a
  * multiple of. */
@@ -68,30 +74,63 @@ check_limits(const struct memif_port *p, uint64_t len, char *why)
 	return 0;
 }
 
+/* Map the file at the beginning of empty address space. Returns 0 or -errno. */
 static int
-map_region(struct memif_port *p, uint16_t index, uint64_t size, uint64_t len, int fd, char *why)
+map_file(struct memif_mapping *map, uint64_t len, uint64_t page_sz, int fd)
 {
-	struct memif_mapping *map = &p->mapping[index];
-	void *addr;
+	uint64_t empty_len = page_sz + RTE_MAX(len, OFFSETS) + BEHIND;
+	void *empty, *addr;
 	int ret;
 
+	empty = mmap(
+		NULL, empty_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (empty == MAP_FAILED)
+		return -errno;
 	/* no reservation: hugepages that are not there must not be taken from others */
-	addr = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	addr = mmap(RTE_PTR_ALIGN_CEIL(empty, page_sz), len, PROT_READ | PROT_WRITE,
+		MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
 	if (addr == MAP_FAILED) {
 		ret = -errno;
-		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: cannot map it: %s", index,
-			strerror(errno));
+		munmap(empty, empty_len);
 		return ret;
 	}
-	ret = memif_guard_add(addr, len, p);
+	*map = (struct memif_mapping){
+		.addr = addr, .len = len, .empty = empty, .empty_len = empty_len};
+	return 0;
+}
+
+static void
+unmap_file(struct memif_mapping *map)
+{
+	munmap(map->empty, map->empty_len);
+	map->addr = NULL;
+}
+
+static int
+map_region(struct memif_port *p, uint16_t index, uint64_t size, uint64_t page_sz, int fd, char *why)
+{
+	struct memif_mapping *map = &p->mapping[index];
+	uint64_t len = (size + page_sz - 1) / page_sz * page_sz;
+	int ret;
+
+	ret = check_limits(p, len, why);
+	if (ret < 0)
+		return ret;
+	ret = map_file(map, len, page_sz, fd);
 	if (ret < 0) {
-		munmap(addr, len);
+		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: cannot map it: %s", index,
+			strerror(-ret));
+		return ret;
+	}
+	map->guard = memif_guard_add(map->addr, len, p);
+	if (map->guard < 0) {
+		ret = map->guard;
+		unmap_file(map);
 		snprintf(why, VALE_CTL_TEXT_SZ, "region %u: limit spent, regions of all clients",
 			index);
 		return ret;
 	}
-	*map = (struct memif_mapping){.addr = addr, .len = len, .guard = ret};
-	p->region[index] = (struct memif_region){.addr = addr, .size = size};
+	p->region[index] = (struct memif_region){.addr = map->addr, .size = size};
 	p->mapped += len;
 	memif.mapped += len;
 	return 0;
@@ -100,7 +139,7 @@ map_region(struct memif_port *p, uint16_t index, uint64_t size, uint64_t len, in
 int
 memif_region_add(struct memif_port *p, uint16_t index, uint64_t size, int fd, char *why)
 {
-	uint64_t page_sz, len;
+	uint64_t page_sz;
 	int ret;
 
 	if (index >= MEMIF_REGIONS_MAX) {
@@ -116,10 +155,7 @@ memif_region_add(struct memif_port *p, uint16_t index, uint64_t size, int fd, ch
 	ret = check_file(fd, size, &page_sz, why);
 	if (ret < 0)
 		return ret;
-	size = RTE_MIN(size, REGION_BYTES_MAX);
-	len = (size + page_sz - 1) / page_sz * page_sz;
-	ret = check_limits(p, len, why);
-	return ret < 0 ? ret : map_region(p, index, size, len, fd, why);
+	return map_region(p, index, RTE_MIN(size, REGION_BYTES_MAX), page_sz, fd, why);
 }
 
 void
@@ -131,9 +167,8 @@ memif_regions_free(struct memif_port *p)
 		if (map->addr == NULL)
 			continue;
 		memif_guard_del(map->guard);
-		munmap(map->addr, map->len);
 		memif.mapped -= map->len;
-		map->addr = NULL;
+		unmap_file(map);
 	}
 	p->mapped = 0;
 }
