@@ -96,7 +96,8 @@ scribble_desc(struct mclient *c, struct memif_ring *r)
 
 /* ---- attacks: each runs until it is killed, or returns ---- */
 
-/* Descriptors at random, heads within the ring: the switch counts and goes on. */
+/* Descriptors at random, heads that go forward within the ring: the switch counts, goes on, and
+ * does not part from us. */
 static void
 attack_descriptors(void)
 {
@@ -105,11 +106,12 @@ attack_descriptors(void)
 	open_any(&c);
 	while (!mclient_parted(&c)) {
 		uint16_t i = (uint16_t)dice(c.nb_rings);
+		uint16_t out = (uint16_t)(c.head[i] - atomic_load(&c.c2s[i]->tail));
 
 		for (int k = 0; k < 8; k++)
 			scribble_desc(&c, c.c2s[i]);
-		atomic_store(&c.c2s[i]->head,
-			(uint16_t)(atomic_load(&c.c2s[i]->tail) + dice(c.ring_sz + 1)));
+		c.head[i] += (uint16_t)dice(c.ring_sz - out + 1);
+		atomic_store(&c.c2s[i]->head, c.head[i]);
 		eventfd_write(c.c2s_fd[i], 1);
 	}
 }
@@ -156,20 +158,24 @@ attack_shrink(void)
 	struct mclient c;
 	uint8_t frame[60] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0xba, 1};
 
+	bool cut = dice(3) != 0; /* or emptied, which leaves rings of zeroes */
+
 	open_any(&c);
 	for (uint32_t i = 0; i < 200 + dice(2000); i++)
 		mclient_tx(&c, 0, frame, sizeof(frame));
 	/* our own mapping would be hit, too */
 	munmap(c.mem, c.mem_sz);
 	while (!mclient_parted(&c)) {
-		if (dice(2) == 0)
-			(void)!ftruncate(c.region_fd, dice((uint32_t)c.mem_sz));
+		if (cut)
+			(void)!ftruncate(c.region_fd, dice(2) ? dice((uint32_t)c.mem_sz) : 0);
 		else
 			fallocate(c.region_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 				(off_t)c.mem_sz);
-		if (dice(3) == 0)
-			(void)!ftruncate(c.region_fd, (off_t)c.mem_sz);
 		eventfd_write(c.c2s_fd[0], 1);
+		if (dice(3) == 0) {
+			usleep(dice(2000));
+			(void)!ftruncate(c.region_fd, (off_t)c.mem_sz);
+		}
 	}
 }
 
@@ -203,9 +209,9 @@ static void
 attack_halfway(void)
 {
 	struct memif_msg m;
-	int fd[40];
+	int fd[70]; /* more than may be half-way at once */
 
-	for (int i = 0; i < 40; i++) {
+	for (int i = 0; i < 70; i++) {
 		fd[i] = mclient_dial(path);
 		if (fd[i] < 0 || mclient_hear(fd[i], &m) < 0 || dice(3) == 0)
 			continue;
@@ -223,6 +229,7 @@ attack_messages(void)
 {
 	struct mclient c = {
 		.name = ports[dice(nb_ports)], .nb_rings = 1, .log2_ring_sz = 8, .buf_sz = 2048};
+	struct memif_msg hello;
 	uint8_t junk[MEMIF_MSG_SZ];
 
 	if (mclient_make(&c) < 0)
@@ -233,6 +240,8 @@ attack_messages(void)
 
 		if (fd < 0)
 			exit(1);
+		if (dice(2) == 0) /* or be gone before the switch has looked */
+			mclient_hear(fd, &hello);
 		for (uint32_t n = dice(12); n > 0; n--) {
 			struct memif_msg m = {.type = (uint16_t)dice(10)};
 
@@ -300,10 +309,13 @@ static struct {
 	unsigned int made, parted, killed, busy;
 } count[NB_ATTACKS];
 
+static unsigned int next_attack;
+
 static void
 start_one(struct running *r)
 {
-	r->attack = dice(NB_ATTACKS);
+	/* by turns, so that a short run has them all */
+	r->attack = next_attack++ % NB_ATTACKS;
 	r->until = now_s() + dice(LIFE_MS) / 1e3;
 	seed += 0x9e3779b97f4a7c15u;
 	r->pid = fork();
@@ -349,6 +361,7 @@ main(int argc, char **argv)
 	seed = strtoull(argv[3], NULL, 10) * 2654435761u + 1;
 	ports = &argv[4];
 	nb_ports = (unsigned int)argc - 4;
+	next_attack = dice(NB_ATTACKS);
 	signal(SIGPIPE, SIG_IGN);
 	while (now_s() < end) {
 		for (unsigned int i = 0; i < PARALLEL; i++) {
