@@ -125,7 +125,7 @@ def refused_frames(port, reason, frames):
         want["rx"] += 1
         want[reason] = want.get(reason, 0) + 1
         port.frame(pieces)
-        if not until(lambda: port.count() == want, 3):
+        if not until(lambda: port.count() == want, 10):
             sys.exit(f"a frame {text}: {port.count()} instead of {want}")
         print(f"ok {reason}: a frame {text}")
 
@@ -135,7 +135,7 @@ def endless_frame(port):
     want["rx"] += 1
     want["bad_desc"] = want.get("bad_desc", 0) + 1
     port.frame([(60, BUFS)] * 64, end=False)
-    if not until(lambda: port.count() == want, 3):
+    if not until(lambda: port.count() == want, 10):
         sys.exit(f"a frame without end: {port.count()} instead of {want}")
     print("ok bad_desc: a frame without end, all round the ring")
 
@@ -194,7 +194,7 @@ def whole_ring(sender):
     print("ok a frame that fills all buffers of a ring")
     before = port.count().get("dst_full", 0)
     sender.frame([(60, BUFS)])
-    if not until(lambda: port.count().get("dst_full", 0) == before + 1, 3):
+    if not until(lambda: port.count().get("dst_full", 0) == before + 1, 10):
         sys.exit(f"no buffers: {port.count()}")
     print("ok dst_full: without a buffer")
     want["rx"] += 3
@@ -203,7 +203,7 @@ def whole_ring(sender):
         port.desc(S2C, (143, 2 * BUFS + 143 * i))
     port.advance(S2C)
     sender.frame([(9216, BUFS)])
-    if not until(lambda: sender.count() == want, 3):
+    if not until(lambda: sender.count() == want, 10):
         sys.exit(f"longer than all buffers: {sender.count()} instead of {want}")
     print("ok too_long: a frame longer than all buffers of a ring")
     port.close()

@@ -129,6 +129,18 @@ def lost_the_race(c):
         other.close()
 
 
+def too_many(c):
+    others = [Client() for _ in range(64)]
+    try:
+        c.hear(ACK)
+    finally:
+        for other in others:
+            other.close()
+
+
+# the first client is the oldest, which makes room; the second is silent while the other cases are tried
+FIRST = ("64 others half-way", "EAGAIN", "too many clients", too_many)
+LAST = ("silence", "ETIMEDOUT", "more than", silence)
 CASES = [
     ("version", "EPROTO", "memif version 1.0", lambda c: c.init(version=0x0100)),
     ("mode", "EINVAL", "ethernet", lambda c: c.init(mode=1)),
@@ -179,8 +191,19 @@ CASES = [
     ("region shrunk once connected", "EFAULT", "lost its memory", shrunk),
     ("region of hugepages shrunk", "EFAULT", "lost its memory", shrunk_hugepages),
     ("head beyond the ring", "EFAULT", "head is further", head_beyond),
-    ("silence", "ETIMEDOUT", "more than", silence),
 ]
+
+
+def try_one(c, text, code, words, fn):
+    try:
+        fn(c)
+        sys.exit(f"{text}: not refused")
+    except Refused as r:
+        if errno.errorcode.get(r.args[0]) != code or words not in r.args[1]:
+            sys.exit(f"{text}: refused with {errno.errorcode.get(r.args[0])}: {r.args[1]}")
+    assert c.sock.recv(1) == b"", "the switch keeps the connection"
+    c.close()
+    print(f"ok {text}")
 
 
 def main():
@@ -189,19 +212,17 @@ def main():
     assert fields[0].startswith(b"vale-switch"), fields
     assert fields[1:] == (0x0200, 0x0200, 63, 15, 15, 14), fields
     hello.close()
-    for text, code, words, fn in CASES:
-        c = Client()
-        try:
-            fn(c)
-            sys.exit(f"{text}: not refused")
-        except Refused as r:
-            if errno.errorcode.get(r.args[0]) != code or words not in r.args[1]:
-                sys.exit(f"{text}: refused with {errno.errorcode.get(r.args[0])}: {r.args[1]}")
-        assert c.sock.recv(1) == b"", "the switch keeps the connection"
-        c.close()
-        print(f"ok {text}")
+    try_one(Client(), *FIRST)
+    silent = Client()
+    for case in CASES:
+        try_one(Client(), *case)
+    try_one(silent, *LAST)
     c = Client()
-    name = c.up()
+    c.init()
+    c.region(fds=[c.memory] * 5)  # one is taken, the others must not stay open
+    c.rings()
+    c.cookies()
+    name = c.connect()
     assert name.startswith(b"valea:r\0"), name
     print("ok and without anything wrong it is connected")
 
