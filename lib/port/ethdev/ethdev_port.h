@@ -94,8 +94,10 @@ struct kernel_if {
 	unsigned int index;
 	uint32_t mtu;			 /**< bytes, as last seen */
 	int guard_fd;			 /**< bpf link, -1: none */
+	int promisc_fd;			 /**< packet socket that wants all frames, -1: none */
 	bool was_on[KERNEL_IF_FEATURES]; /**< what to switch on again */
 	bool changed;
+	bool follow; /**< it is told by its index, whatever it is called meanwhile */
 };
 
 /** Frames received and not handed on yet, of which the first may be half-way through being cut.
@@ -278,6 +280,12 @@ int kernel_if_mtu(const char *name);
 int kernel_if_mac(const char *name, uint8_t mac[6]);
 /** Set the MTU of an interface. 0 or -errno. */
 int kernel_if_set_mtu(const char *name, int mtu);
+/**
+ * Have the interface receive frames to all addresses until kernel_if_restore(), or this process
+ * ends: the kernel counts who wants that, so nobody else's wish is undone with ours.
+ * @return 0 or -errno
+ */
+int kernel_if_see_all(struct kernel_if *k);
 /** A netlink socket that is readable when an interface changed, or -errno. */
 int kernel_if_monitor_open(void);
 /** Empty it. */

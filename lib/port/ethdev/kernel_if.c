@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/ioctl.h>
@@ -76,7 +77,7 @@ kernel_if_find(struct kernel_if *k, const char *name)
 	int mtu = kernel_if_mtu(name);
 
 	memset(k, 0, sizeof(*k));
-	k->guard_fd = -1;
+	k->guard_fd = k->promisc_fd = -1;
 	if (mtu < 0)
 		return mtu;
 	snprintf(k->name, sizeof(k->name), "%s", name);
@@ -120,13 +121,50 @@ kernel_if_prepare(struct kernel_if *k)
 			k->name, strerror(-ret));
 }
 
+/* Whether the interface is there; its name becomes what it is called now. The index tells it from
+ * another one that took its name. */
+static bool
+find_again(struct kernel_if *k)
+{
+	char name[IFNAMSIZ];
+
+	if (if_nametoindex(k->name) == k->index)
+		return true;
+	if (!k->follow || if_indextoname(k->index, name) == NULL)
+		return false;
+	VALE_LOG(INFO, "interface %s is called %s now", k->name, name);
+	snprintf(k->name, sizeof(k->name), "%s", name);
+	return true;
+}
+
+int
+kernel_if_see_all(struct kernel_if *k)
+{
+	struct packet_mreq mreq = {.mr_ifindex = (int)k->index, .mr_type = PACKET_MR_PROMISC};
+	/* of no protocol: it receives nothing */
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mreq, sizeof(mreq)) == 0) {
+		k->promisc_fd = fd;
+		return 0;
+	}
+	err = errno;
+	close(fd);
+	return -err;
+}
+
 void
 kernel_if_restore(struct kernel_if *k)
 {
 	if (k->guard_fd >= 0)
 		close(k->guard_fd);
-	k->guard_fd = -1;
-	if (k->changed && if_nametoindex(k->name) == k->index)
+	if (k->promisc_fd >= 0)
+		close(k->promisc_fd);
+	k->guard_fd = k->promisc_fd = -1;
+	if (k->changed && find_again(k))
 		if_features_set(k->name, joining_features, k->was_on, KERNEL_IF_FEATURES);
 	k->changed = false;
 }
@@ -136,8 +174,7 @@ kernel_if_refresh(struct kernel_if *k, bool gone)
 {
 	int flags, mtu;
 
-	/* the index tells it from another interface that took its name */
-	if (if_nametoindex(k->name) != k->index)
+	if (!find_again(k))
 		return gone;
 	flags = kernel_if_flags(k->name);
 	mtu = kernel_if_mtu(k->name);

@@ -256,7 +256,7 @@ ep_alloc(void)
 		return NULL;
 	memset(e, 0, sizeof(*e));
 	e->pool = port.conf.pool;
-	e->kif.guard_fd = -1;
+	e->kif.guard_fd = e->kif.promisc_fd = -1;
 	/* an operator's */
 	e->ep.has_uid = true;
 	for (i = 0; i < VALE_QUEUES_MAX; i++) {
@@ -283,6 +283,8 @@ find_kernel_if(struct ethdev_ep *e, const struct rte_eth_dev_info *info)
 		ethdev_args_iface(e->device.args, name);
 	if (name[0] != '\0')
 		kernel_if_find(&e->kif, name);
+	/* a tap goes to other namespaces, and another interface here may have its index then */
+	e->kif.follow = !e->driver.owns_if;
 }
 
 /** Start the device and get ready to move frames. */
@@ -391,10 +393,12 @@ plug(const struct vale_name *name, const char *devargs, const struct ethdev_args
 static int
 check_once(const struct ethdev_args *args, char *why)
 {
+	/* its name may have changed since */
+	unsigned int index = if_nametoindex(args->iface);
 	const struct ethdev_ep *e;
 
 	TAILQ_FOREACH (e, &port.eps, next) {
-		if (args->iface[0] == '\0' || strcmp(e->kif.name, args->iface) != 0)
+		if (index == 0 || e->kif.name[0] == '\0' || e->kif.index != index)
 			continue;
 		snprintf(why, ETHDEV_WHY_SZ,
 			"interface %s is on the switch as %s already: detach that first",
