@@ -129,6 +129,15 @@ def lost_the_race(c):
         other.close()
 
 
+def more_than_64_gb(c):
+    size = 5 << 30
+    memory = os.memfd_create("huge")
+    os.ftruncate(memory, size)
+    c.init()
+    for i in range(13):
+        c.region(index=i, size=size, fds=[memory])
+
+
 def too_many(c):
     others = [Client() for _ in range(64)]
     try:
@@ -165,9 +174,12 @@ CASES = [
     ("region larger than its file", "EINVAL", "bytes, not", lambda c: (c.init(), c.region(size=SIZE + 1))),
     ("region of 2^64 - 1 bytes", "EINVAL", "bytes, not", lambda c: (c.init(), c.region(size=2**64 - 1))),
     ("region of no bytes", "EINVAL", "no bytes", lambda c: (c.init(), c.region(size=0))),
+    ("regions of 65 GB", "ENOMEM", "limit spent, a client may share 64 GB", more_than_64_gb),
     ("region of a file", "EINVAL", "is no memory",
      lambda c: (c.init(), c.region(size=1, fds=[os.open(sys.executable, os.O_RDONLY)]))),
     ("region of a socket", "EINVAL", "is no memory", lambda c: (c.init(), c.region(size=1, fds=[c.sock.fileno()]))),
+    ("region of a device", "EINVAL", "is no memory",
+     lambda c: (c.init(), c.region(size=1, fds=[os.open("/dev/zero", os.O_RDWR)]))),
     ("region read-only", "EACCES", "cannot map",
      lambda c: (c.init(), c.region(fds=[os.open(f"/proc/self/fd/{c.memory}", os.O_RDONLY)]))),
     ("ring without region", "EINVAL", "lie in a region", skip_region),
@@ -182,7 +194,8 @@ CASES = [
     ("ring far beyond", "EINVAL", "lie in a region", with_ready(lambda c: c.ring(True, offset=2**32 - 16))),
     ("ring in no region", "EINVAL", "lie in a region", with_ready(lambda c: c.ring(True, region=64))),
     ("ring with private header", "EINVAL", "private", with_ready(lambda c: c.ring(True, private=8))),
-    ("ring twice", "EINVAL", "already", ring_twice),
+    ("ring twice", "EINVAL", "C2S ring 0: is there already", ring_twice),
+    ("S2C ring twice", "EINVAL", "S2C ring 0: is there already", with_ready(lambda c: (c.ring(False), c.ring(False)))),
     ("no rings", "EINVAL", "rings are missing", no_rings),
     ("one ring", "EINVAL", "rings are missing", one_ring),
     ("a gap in the rings", "EINVAL", "rings are missing", gap_in_rings),

@@ -11,30 +11,16 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
 . "$(dirname "$0")/../multiproc/peer.sh"
+# shellcheck source=tests/multiproc/pair.inc
+. "$(dirname "$0")/../multiproc/pair.inc"
 # shellcheck source=tests/memif/memif.sh
 . "$(dirname "$0")/memif.sh"
 
-drops() {
-	ctl -j stats | json 'sum(sum(p["drops"].values()) for p in d["ports"])'
-}
-
-# run_pair TEXT
+# run_pair TEXT: and both go again.
 run_pair() {
 	wait_port valea:0 kind memif 5
 	wait_port valea:1 kind memif 5
-	testpmd_ask rx start
-	testpmd_ask tx start
-	sleep 0.5
-	testpmd_ask tx stop
-	sleep 0.3
-	testpmd_ask rx stop
-	sleep 0.2
-	sent=$(testpmd_stat tx TX-packets)
-	got=$(testpmd_stat rx RX-packets)
-	[ "$got" -gt 1000 ] || die "$1: only $got frames arrived"
-	expect_eq "$sent" "$(port valea:0 rx_packets)" "$1: sent by testpmd, received by the switch"
-	expect_eq "$got" "$(port valea:1 tx_packets)" "$1: delivered by the switch, received by testpmd"
-	expect_eq "$sent" $((got + $(drops))) "$1: rx is tx plus drops"
+	pair_run "$1" 0.5 1000
 	expect_eq 0 "$(port valea:0 drops.bad_desc)" "$1: no bad descriptor"
 	client_kill tx
 	client_kill rx
