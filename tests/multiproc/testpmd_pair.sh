@@ -11,35 +11,13 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
 . "$(dirname "$0")/peer.sh"
+# shellcheck source=tests/multiproc/pair.inc
+. "$(dirname "$0")/pair.inc"
 
 switch_start
 testpmd_start tx txonly valea:0
 testpmd_start rx rxonly valea:1
 
-drops() {
-	ctl -j stats | json 'sum(sum(p["drops"].values()) for p in d["ports"])'
-}
-
-# run_pair TEXT
-run_pair() {
-	testpmd_ask rx start
-	testpmd_ask tx start
-	sleep 1
-	testpmd_ask tx stop
-	sleep 0.3
-	testpmd_ask rx stop
-	sleep 0.2
-	sent=$(testpmd_stat tx TX-packets)
-	got=$(testpmd_stat rx RX-packets)
-	[ "$got" -gt 10000 ] || die "$1: only $got frames arrived in a second"
-	expect_eq "$sent" "$(port valea:0 rx_packets)" "$1: sent by testpmd, received by the switch"
-	expect_eq "$got" "$(port valea:1 tx_packets)" "$1: delivered by the switch, received by testpmd"
-	expect_eq "$(testpmd_stat tx TX-bytes)" "$(port valea:0 rx_bytes)" "$1: the same in bytes"
-	expect_eq "$(testpmd_stat rx RX-bytes)" "$(port valea:1 tx_bytes)" "$1: the same in bytes"
-	expect_eq "$sent" $((got + $(drops))) "$1: rx is tx plus drops"
-	expect_eq 0 "$(port valea:0 tx_packets)" "$1: nothing came back"
-}
-
-run_pair flooded
+pair_run flooded 1 10000
 ctl fdb valea add 02:00:00:00:00:00 valea:1
-run_pair unicast
+pair_run unicast 1 10000
