@@ -3,13 +3,13 @@
 # Objective: a client that does everything wrong that a client can do harms nobody: two good clients on the same switch
 # lose nothing but to floods, get nothing damaged, and are never parted from.
 #
-# Steps: VALE_HOSTILE_S seconds (20), VALE_HOSTILE_SEED (any).
+# Steps: VALE_HOSTILE_S seconds (50), VALE_HOSTILE_SEED (any), VALE_WORST_MS (1500).
 #  1. memif-flow pings across valea with numbered, checked frames of all lengths, sleeping in between.
 #  2. Beside it, one wrong thing at a time: all that can be wrong in the handshake, and memory that goes away
 #     (refusals.py); frames and buffers at every limit (frames.py). Each is refused for its reason.
 #  3. memif-hostile, beside it on valea and on valeb: random descriptors, memory, buffers, regions that shrink, full
 #     eventfds, half-way handshakes, random messages, killed at any moment. Who errs in frames alone is not parted from.
-#  4. Nothing damaged, nothing out of order, never more than a second without a frame; what is lost the switch has
+#  4. Nothing damaged, nothing out of order, never longer than that without a frame; what is lost the switch has
 #     counted as dst_full. The reasons to part were all met.
 #  5. All that the hostile clients had is given back: ports, descriptors, mappings.
 # shellcheck source=tests/lib.sh
@@ -20,8 +20,9 @@
 . "$(dirname "$0")/memif.sh"
 
 here=$(dirname "$0")
-seconds=${VALE_HOSTILE_S:-20}
+seconds=${VALE_HOSTILE_S:-50}
 seed=${VALE_HOSTILE_SEED:-$RANDOM}
+worst_ms=${VALE_WORST_MS:-1500}
 
 switch_fds() {
 	find "/proc/$SWITCH_PID/fd" -mindepth 1 | wc -l
@@ -71,8 +72,8 @@ ok "frames returned all the time"
 full=$(($(port valea:e drops.dst_full) + $(port valea:p drops.dst_full)))
 [ "$(value lost)" -le $((full + 16)) ] || die "$(value lost) frames lost, $full counted as dst_full"
 ok "lost is what the switch counted"
-[ "$(value worst_ms)" -lt 1500 ] || die "the longest wait was $(value worst_ms) ms"
-ok "no wait of more than 1500 ms"
+[ "$(value worst_ms)" -lt "$worst_ms" ] || die "the longest wait was $(value worst_ms) ms"
+ok "no wait of more than $worst_ms ms"
 kill -0 "$SWITCH_PID" || die "the switch is gone"
 # in a shorter run chance may pass one over
 [ "$seconds" -lt 10 ] || for reason in "lost its memory" "head is further" "offers no buffer" "too many clients" \

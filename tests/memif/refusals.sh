@@ -75,6 +75,10 @@ setpriv --reuid=65534 --regid=65534 --clear-groups test -w "$(dirname "$MEMIF")"
 if setpriv --reuid=65534 --regid=65534 --clear-groups rm -f "$MEMIF" 2>"$WORK/rm.err"; then
 	die "a client can remove the socket"
 fi
+switch_stop
+switch_start --no-huge -- --socket-owner 65534
+as_nobody bench valea:x valea:y 0.1 60
+grep -q "^ok" "$WORK/nobody.out" || die "nobody, the owner: $(cat "$WORK/nobody.out")"
 ok "owner, group and mode are in force"
 switch_stop
 

@@ -3,7 +3,7 @@
 # Objective: the sockets let in whom they should, and whom they let in may do what is theirs.
 #
 # Steps:
-#  1. Owner, group and mode of the control socket, as given.
+#  1. Owner, group and mode of the control socket and of memif's, as given.
 #  2. Another user may look, and nothing else.
 #  3. A port reserved for a user (create --owner): others are refused with a reason, the owner and root are not, and
 #     the owner may detach it.
@@ -62,6 +62,10 @@ install -m 755 "$VALE_BUILD/app/vale-ctl" "$here/../multiproc/attach_request.py"
 switch_start -- --socket-owner $bob --socket-group $team --socket-mode 0666
 expect_eq "$bob:$team 666" "$(stat -c '%u:%g %a' "$SOCKET")" "owner, group and mode of the socket"
 
+memif=/run/vale/memif
+expect_eq "$bob:$team 666" "$(stat -c '%u:%g %a' "$memif/$PREFIX.sock")" "and of the memif socket"
+expect_eq "$bob:$team 1777" "$(stat -c '%u:%g %a' "$memif")" "whose folder lets the same people in, and nobody remove it"
+
 # 2
 ctl create vale0:free
 ctl create vale0:mine --owner $alice
@@ -107,6 +111,7 @@ ctl destroy vale1:vm
 switch_stop || die "the switch did not end well"
 switch_start
 expect_eq "0:0 600" "$(stat -c '%u:%g %a' "$SOCKET")" "by default the socket is closed to others"
+expect_eq "0:0 600" "$(stat -c '%u:%g %a' "$memif/$PREFIX.sock")" "and so is memif's"
 ctl_as $alice list >"$WORK/closed.out" 2>"$WORK/closed.err" && die "a closed socket lets others in"
 grep -q "no permission.*--socket-group (EACCES)\$" "$WORK/closed.err" || die "$(cat "$WORK/closed.err")"
 ok "they are told so: $(cat "$WORK/closed.err")"
