@@ -20,7 +20,7 @@ from memif_client import ACK, RING_SZ, SIZE, Client, Refused
 NEXT = 1
 S2C = RING_SZ
 BUFS = 1 << 16
-FRAME = b"\xff" * 6 + bytes.fromhex("020000000001") + b"\x88\xb5" + bytes(9300)
+FRAME = b"\xff" * 6 + bytes.fromhex("020000000001") + b"\x88\xb5" + bytes(i % 251 for i in range(9300))
 
 # a frame is a list of pieces: (length, offset[, region])
 BAD = [
@@ -209,6 +209,44 @@ def whole_ring(sender):
     port.close()
 
 
+def scattered(sender):
+    """Pieces that do not lie one behind the other, into one buffer."""
+    port = Port("valef:b").open()
+    port.desc(S2C, (2048, 2 * BUFS))
+    port.advance(S2C)
+    sender.frame([(100, BUFS), (60, BUFS + 500)])
+    if not until(lambda: port.tail(S2C) == 1):
+        sys.exit("pieces: not delivered")
+    if port.map[2 * BUFS:2 * BUFS + 160] != FRAME[:100] + FRAME[500:560]:
+        sys.exit("pieces: damaged")
+    print("ok pieces from here and there in one buffer")
+    port.close()
+
+
+def full_eventfd(sender):
+    """A counter at its end blocks who writes it; the switch has to ring all the same."""
+    full = os.eventfd(0)
+    os.eventfd_write(full, 2**64 - 2)
+    port = Port("valef:b")
+    port.head = {0: 0, S2C: 0}
+    for _ in range(40):
+        port.desc(S2C, (2048, 2 * BUFS))
+    port.advance(S2C, wake=False)
+    port.init()
+    port.region()
+    port.ring(True)
+    port.ring(False, fds=[full])
+    port.cookies()
+    port.connect()
+    port.map[S2C + 4:S2C + 6] = bytes(2)
+    for _ in range(40):
+        sender.frame([(60, BUFS)])
+    if not until(lambda: port.tail(S2C) == 40):
+        sys.exit(f"full eventfd: {port.tail(S2C)} frames of 40")
+    print("ok a full eventfd holds nobody up")
+    port.close()
+
+
 def main():
     sender = Port("valef:a").open()
     for reason, frames in (("bad_desc", BAD), ("too_long", TOO_LONG), ("runt", RUNT), ("no_dst", GOOD)):
@@ -217,6 +255,8 @@ def main():
     bad_buffers(sender)
     heads_beyond(sender)
     whole_ring(sender)
+    scattered(sender)
+    full_eventfd(sender)
 
 
 main()

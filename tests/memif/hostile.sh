@@ -75,10 +75,11 @@ ok "lost is what the switch counted"
 [ "$(value worst_ms)" -lt "$worst_ms" ] || die "the longest wait was $(value worst_ms) ms"
 ok "no wait of more than $worst_ms ms"
 kill -0 "$SWITCH_PID" || die "the switch is gone"
+tail -n +$((said + 1)) "$WORK/switch.err" >"$WORK/storm.err"
 # in a shorter run chance may pass one over
 [ "$seconds" -lt 10 ] || for reason in "lost its memory" "head is further" "offers no buffer" "too many clients" \
 		"bytes" "is not expected" "held by process"; do
-	tail -n +$((said + 1)) "$WORK/switch.err" | grep -q "$reason" || die "no client was parted from for: $reason"
+	grep -q "$reason" "$WORK/storm.err" || die "no client was parted from for: $reason"
 done
 ok "every reason to part was met at random, too"
 

@@ -100,7 +100,7 @@ def with_ready(fn):
 
 
 def bad_size(c, pad):
-    c.send(INIT, pad=pad)
+    c.send(INIT, fds=[c.memory], pad=pad)
     c.hear(ACK)
 
 
