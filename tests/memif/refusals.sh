@@ -7,6 +7,7 @@
 #  2. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
 #  3. Who has no right to the socket is refused by the kernel; a group that is named has it.
 #  4. A port that is reserved for a user: another user is refused, and told why.
+#  5. A switch that has no descriptors left turns clients away, and takes them again when it has.
 # What can be wrong in the handshake itself: hostile.sh.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -100,3 +101,21 @@ wait_port valea:mine kind memif 5
 ok "the owner gets it"
 pkill -KILL -P "$echo" || kill -KILL "$echo"
 wait "$echo" 2>/dev/null || true
+
+# 5
+before=$(find "/proc/$SWITCH_PID/fd" -mindepth 1 | wc -l)
+prlimit --pid "$SWITCH_PID" --nofile=$((before + 20))
+PYTHONPATH=$(dirname "$0") python3 - "$MEMIF" <<'PYTHON' || die "a switch without descriptors does not turn clients away"
+import sys
+from memif_client import Client
+clients = []
+try:
+    for _ in range(40):
+        clients.append(Client("valea:r"))
+    sys.exit(1)
+except AssertionError:  # closed without a word, for which there was no descriptor
+    print(len(clients), "clients half-way, one more was turned away")
+PYTHON
+grep -q "no descriptor for another memif client.*ulimit -n" "$WORK/switch.err" || die "the log does not say so"
+"$MEMIF_FLOW" "$MEMIF" bench valea:x valea:y 0.1 60 >"$WORK/after.out" || die "nobody gets in any more: $(cat "$WORK/after.out")"
+ok "no descriptors left: turned away, and all is well when there are some again"
