@@ -536,28 +536,6 @@ lift_mtu(struct ethdev_ep *e)
 		rte_eth_devices[e->port_id].data->mtu = VALE_FRAME_LEN_MAX - RTE_ETHER_HDR_LEN;
 }
 
-/* flags are those that the interface had before ethdev started it, which clears the promiscuous
- * one. */
-static void
-see_everything(struct ethdev_ep *e, int flags)
-{
-	bool by_socket =
-		e->kif.name[0] != '\0' && !e->driver.owns_if && kernel_if_see_all(&e->kif) == 0;
-	int ret;
-
-	/* an operator's own wish outlives us */
-	if (by_socket && !(flags >= 0 && (flags & IFF_PROMISC)))
-		return;
-	ret = rte_eth_promiscuous_enable(e->port_id);
-	e->made_promiscuous = ret == 0 && !by_socket;
-	if (ret < 0 && ret != -ENOTSUP)
-		VALE_LOG(NOTICE,
-			"device %s does not become promiscuous (%s): it may not show all frames",
-			e->device.name, rte_strerror(-ret));
-	/* included in promiscuous mode where a driver knows only that */
-	(void)rte_eth_allmulticast_enable(e->port_id);
-}
-
 static int
 set_up(struct ethdev_ep *e, unsigned int nb_workers, char *why)
 {
@@ -590,9 +568,11 @@ set_up(struct ethdev_ep *e, unsigned int nb_workers, char *why)
 int
 ethdev_device_start(struct ethdev_ep *e, unsigned int nb_workers, char *why)
 {
-	int flags = e->kif.name[0] == '\0' ? -ENODEV : kernel_if_flags(e->kif.name);
+	int flags = e->kif.name[0] == '\0' ? 0 : kernel_if_flags(e->kif.name);
 	int ret = set_up(e, nb_workers, why);
 
+	/* ethdev's start clears it */
+	e->was_promiscuous = flags > 0 && (flags & IFF_PROMISC);
 	if (ret == 0) {
 		lift_mtu(e);
 		ret = rte_eth_dev_start(e->port_id);
@@ -603,9 +583,28 @@ ethdev_device_start(struct ethdev_ep *e, unsigned int nb_workers, char *why)
 	}
 	if (ret < 0)
 		return ret;
-	see_everything(e, flags);
 	(void)rte_eth_stats_reset(e->port_id);
 	return 0;
+}
+
+void
+ethdev_device_see_all(struct ethdev_ep *e)
+{
+	bool by_socket =
+		e->kif.name[0] != '\0' && !e->driver.owns_if && kernel_if_see_all(&e->kif) == 0;
+	int ret;
+
+	/* an operator's own wish outlives us */
+	if (by_socket && !e->was_promiscuous)
+		return;
+	ret = rte_eth_promiscuous_enable(e->port_id);
+	e->made_promiscuous = ret == 0 && !by_socket;
+	if (ret < 0 && ret != -ENOTSUP)
+		VALE_LOG(NOTICE,
+			"device %s does not become promiscuous (%s): it may not show all frames",
+			e->device.name, rte_strerror(-ret));
+	/* included in promiscuous mode where a driver knows only that */
+	(void)rte_eth_allmulticast_enable(e->port_id);
 }
 
 void

@@ -167,7 +167,8 @@ struct ethdev_ep {
 	struct ethdev_device device;
 	struct kernel_if kif;
 	bool started;
-	bool made_promiscuous;
+	bool was_promiscuous;	 /**< by an operator */
+	bool made_promiscuous;	 /**< by its driver */
 	uint32_t events_seen;	 /**< of events */
 	struct host_stack stack; /**< what was done to the interface of it */
 	struct ethdev_ep *host,
@@ -237,6 +238,9 @@ void ethdev_args_iface(const char *args, char iface[IFNAMSIZ]);
 int ethdev_device_open(const struct ethdev_args *args, struct ethdev_device *d, char *why);
 /** Configure queues and start. Fills in the queues of @p e. 0 or -errno, with @p why. */
 int ethdev_device_start(struct ethdev_ep *e, unsigned int nb_workers, char *why);
+/** Have it receive frames to all addresses. After ethdev_wait_fds(), which knows the driver's
+ * sockets by their being new. */
+void ethdev_device_see_all(struct ethdev_ep *e);
 /** Stop. */
 void ethdev_device_stop(struct ethdev_ep *e);
 /** Close and give back. */

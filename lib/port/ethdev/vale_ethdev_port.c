@@ -322,6 +322,7 @@ ep_start(struct ethdev_ep *e, const struct socket_set *before, char *why)
 		return ret;
 	}
 	ethdev_wait_fds(e, before);
+	ethdev_device_see_all(e);
 	atomic_store_explicit(&e->link, true, memory_order_relaxed);
 	refresh(e);
 	return 0;
