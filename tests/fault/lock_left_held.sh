@@ -70,7 +70,7 @@ held_once() {
 	from=$(date +%s%3N)
 	until [ "$(variable locks_released)" -gt "$before" ]; do
 		took=$(($(date +%s%3N) - from))
-		[ "$took" -lt $((limit + 4000)) ] || die "$text: not released after $took ms"
+		[ "$took" -lt $((limit + 20000)) ] || die "$text: not released after $took ms"
 	done
 	RELEASED_MS=$(sed -n 's/.*released after \([0-9]*\) ms.*/\1/p' "$WORK/switch.err" | tail -n 1)
 	device_done "$text"
