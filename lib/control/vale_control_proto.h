@@ -50,6 +50,7 @@ enum vale_ctl_type {
 	VALE_CTL_SECONDARIES = 21, /* reply carries a memfd of vale_ctl_secondary_rec */
 	VALE_CTL_CREATE_PORT = 32, /* CREATE with an owner, a tap, a virtual machine's socket */
 	VALE_CTL_ATTACH_HOST = 33, /* ATTACH_ETHDEV of an interface whose stack stays connected */
+	VALE_CTL_MEMIF_OPEN = 40,  /* net_vale in a DPDK of its own: a memif connection */
 };
 
 /** First on every message, both ways. */
@@ -71,12 +72,12 @@ struct vale_ctl_reply {
 };
 static_assert(sizeof(struct vale_ctl_reply) == 280, "layout");
 
-/** (c) LIST, DESTROY, DETACH, WAIT, FDB_LIST, FDB_DEL, FDB_FLUSH, FDB_ADD, CREATE. */
+/** (c) LIST, DESTROY, DETACH, WAIT, FDB_LIST, FDB_DEL, FDB_FLUSH, FDB_ADD, CREATE, MEMIF_OPEN. */
 struct vale_ctl_name_req {
 	struct vale_ctl_hdr hdr;
 	char name[32];	/* port or switch; LIST: "" = all, a switch, or a port */
 	char port[32];	/* FDB_ADD, FDB_FLUSH ("" = all): the port */
-	uint8_t mac[6]; /* FDB_ADD, FDB_DEL; CREATE when has_mac */
+	uint8_t mac[6]; /* FDB_ADD, FDB_DEL; CREATE, MEMIF_OPEN when has_mac */
 	uint8_t has_mac;
 	uint8_t reserved;
 };
@@ -151,6 +152,20 @@ struct vale_ctl_attach_dpdk_reply {
 	char ethdev_name[64]; /* the VALE name */
 };
 static_assert(sizeof(struct vale_ctl_attach_dpdk_reply) == 384, "layout");
+
+/**
+ * (s) MEMIF_OPEN. With one descriptor: a connection to the memif server, as if the client had
+ * opened it on the memif socket, where the switch greets and the client goes on with INIT. Its
+ * secret is the name of the request. So whoever reaches the control socket needs to know nothing
+ * else, a refusal has a whole sentence, and the port has its MAC address, for which memif has no
+ * place.
+ */
+struct vale_ctl_memif_open_reply {
+	struct vale_ctl_reply r;
+	uint8_t mac[6]; /* that the port will have */
+	uint8_t reserved[2];
+};
+static_assert(sizeof(struct vale_ctl_memif_open_reply) == 288, "layout");
 
 /** (c) OWN_POOL. The only message without a reply. */
 struct vale_ctl_own_pool {

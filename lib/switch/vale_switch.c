@@ -81,12 +81,6 @@ vale_switches_clear(struct vale_switches *s)
 	}
 }
 
-bool
-vale_switches_ending(const struct vale_switches *s)
-{
-	return s->ending;
-}
-
 void
 vale_switches_free(struct vale_switches *s)
 {
@@ -114,6 +108,12 @@ struct vale_workers *
 vale_switches_workers(const struct vale_switches *s)
 {
 	return s->ws;
+}
+
+bool
+vale_switches_ending(const struct vale_switches *s)
+{
+	return s->ending;
 }
 
 const struct vale_switch_list *

@@ -105,7 +105,8 @@ memif_port_destroy(struct vale_endpoint *ep)
 int
 memif_conn_plug(struct memif_conn *c, char *why)
 {
-	int ret = vale_switch_attach(memif.switches, &c->name, &c->port->ep, NULL, false, why);
+	int ret = vale_switch_attach(
+		memif.switches, &c->name, &c->port->ep, c->has_mac ? c->mac : NULL, false, why);
 
 	if (ret < 0)
 		return ret;
@@ -159,7 +160,10 @@ memif_conn_refuse(struct memif_conn *c, int err, const char *fmt, ...)
 void
 memif_port_evict(struct vale_endpoint *ep, const char *why)
 {
-	say_disconnect(((struct memif_port *)ep)->conn, ENXIO, why);
+	/* net_vale attaches again when the switch is back, but not a port that was taken away */
+	int err = vale_switches_ending(memif.switches) ? ESHUTDOWN : ENXIO;
+
+	say_disconnect(((struct memif_port *)ep)->conn, err, why);
 }
 
 /* The first descriptor that came with a message, or -1; the others are closed. */
@@ -238,29 +242,40 @@ close_oldest_half(void)
 		memif_conn_refuse(c, EAGAIN, "too many clients connect at once");
 }
 
-void
-memif_conn_open(int fd)
+struct memif_conn *
+memif_conn_open_for(int fd, pid_t pid, uid_t uid)
 {
 	struct memif_conn *c = calloc(1, sizeof(*c));
-	struct ucred peer = {0};
-	socklen_t len = sizeof(peer);
 
 	if (memif.nb_half >= HALF_MAX)
 		close_oldest_half();
-	if (c == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 ||
-		vale_server_watch(memif.server, fd, on_readable, c) < 0) {
+	if (c == NULL || vale_server_watch(memif.server, fd, on_readable, c) < 0) {
 		free(c);
 		close(fd);
-		return;
+		return NULL;
 	}
 	c->fd = fd;
-	c->pid = peer.pid;
-	c->uid = peer.uid;
+	c->pid = pid;
+	c->uid = uid;
 	clock_gettime(CLOCK_MONOTONIC, &c->since);
 	TAILQ_INSERT_TAIL(&memif.conns, c, next);
 	memif.nb_half++;
-	if (memif_message_hello(c) < 0)
-		memif_conn_close(c);
+	if (memif_message_hello(c) == 0)
+		return c;
+	memif_conn_close(c);
+	return NULL;
+}
+
+void
+memif_conn_open(int fd)
+{
+	struct ucred peer = {0};
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		close(fd);
+	else
+		memif_conn_open_for(fd, peer.pid, peer.uid);
 }
 
 static bool

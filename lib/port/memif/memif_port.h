@@ -8,6 +8,7 @@
  *
  *   vale_memif_port.c  the listening socket; start and end
  *   conn.c             a client's connection: its life and that of its port
+ *   open.c             a connection that is asked for on the control socket
  *   message.c          what a client says, step by step
  *   region.c, ring.c   memory that a client hands us: checked and mapped
  *   datapath.c         frames
@@ -109,8 +110,10 @@ struct memif_conn {
 	pid_t pid;
 	uid_t uid;
 	enum memif_state state;
-	bool plugged;		 /**< its port is on a switch */
-	struct timespec since;	 /**< accepted */
+	bool plugged;	       /**< its port is on a switch */
+	struct timespec since; /**< accepted */
+	uint8_t mac[6];	       /**< with has_mac: what its port is to have */
+	bool has_mac;
 	struct vale_name name;	 /**< from INIT on */
 	struct memif_port *port; /**< from INIT on */
 	TAILQ_ENTRY(memif_conn) next;
@@ -140,6 +143,8 @@ extern struct memif memif;
 struct memif_port *memif_port_create(struct memif_conn *c);
 /** Take a client that has connected. The descriptor is ours. */
 void memif_conn_open(int fd);
+/** The same for a client that is known. Returns its connection, NULL if there is none. */
+struct memif_conn *memif_conn_open_for(int fd, pid_t pid, uid_t uid);
 /** Tell the client why, and part: its port goes. */
 void memif_conn_refuse(struct memif_conn *c, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -161,6 +166,11 @@ void memif_conns_sweep(void *arg);
 /** Implements vale_endpoint_ops. */
 void memif_port_evict(struct vale_endpoint *ep, const char *why);
 unsigned int memif_port_destroy(struct vale_endpoint *ep);
+
+/* ---- open.c ---- */
+
+/** Handle VALE_CTL_MEMIF_OPEN. Before the server starts. */
+void memif_open_init(void);
 
 /* ---- message.c ---- */
 

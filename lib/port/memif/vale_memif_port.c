@@ -119,6 +119,7 @@ watch_all(struct vale_server *server)
 {
 	int ret = vale_server_watch(server, vale_listener_fd(memif.listener), on_client, NULL);
 
+	memif_open_init();
 	if (ret == 0)
 		ret = vale_server_watch(server, memif.fault_fd, on_fault, NULL);
 	if (ret == 0)
