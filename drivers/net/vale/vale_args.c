@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,20 +96,6 @@ listed_args(const char *name)
 }
 
 static int
-default_socket(struct vale_args *args)
-{
-	int n;
-
-	n = snprintf(args->socket, sizeof(args->socket), "%s/%s", rte_eal_get_runtime_dir(),
-		VALE_RUNTIME_SOCKET);
-	if (n > 0 && (size_t)n < sizeof(args->socket))
-		return 0;
-	VALE_PMD_LOG(ERR, "the runtime folder %s is too long for a socket's path; use socket=",
-		rte_eal_get_runtime_dir());
-	return -EINVAL;
-}
-
-static int
 process_args(struct rte_kvargs *kv, const char *text, struct vale_args *args)
 {
 	static const struct {
@@ -148,9 +133,6 @@ vale_args_parse(struct rte_vdev_device *vdev, struct vale_args *args)
 
 	memset(args, 0, sizeof(*args));
 	args->nb_queues = 1;
-	ret = default_socket(args);
-	if (ret != 0)
-		return ret;
 	if (text == NULL || text[0] == '\0')
 		text = listed_args(rte_vdev_device_name(vdev));
 	if (text[0] == '\0')

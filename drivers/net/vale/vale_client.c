@@ -45,19 +45,6 @@ fill_request(struct vale_ctl_attach_dpdk_req *req, const struct vale_args *args)
 	fill_lcores(req->lcores);
 }
 
-static int
-connect_switch(const struct vale_args *args)
-{
-	int fd = vale_ctl_connect(args->socket);
-
-	if (fd < 0)
-		VALE_PMD_LOG(ERR,
-			"port %s: no switch at %s: %s; is vale-switch running with this "
-			"--file-prefix, or does it need socket=?",
-			args->port, args->socket, strerror(-fd));
-	return fd;
-}
-
 /** What the switch answered fits together. */
 static int
 check_reply(const struct vale_args *args, const struct vale_ctl_attach_dpdk_reply *r,
@@ -130,9 +117,12 @@ vale_client_attach(struct vale_dev *dev, const struct vale_args *args,
 {
 	int ret;
 
-	dev->ctl_fd = connect_switch(args);
-	if (dev->ctl_fd < 0)
+	dev->ctl_fd = vale_ctl_connect(args->socket);
+	if (dev->ctl_fd < 0) {
+		VALE_PMD_LOG(ERR, "port %s: no switch at %s any more: %s", args->port, args->socket,
+			strerror(-dev->ctl_fd));
 		return dev->ctl_fd;
+	}
 	ret = call_attach(dev, args, reply);
 	if (ret != 0) {
 		vale_client_close_fds(dev);

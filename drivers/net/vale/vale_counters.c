@@ -31,47 +31,48 @@ read_queue(const struct vale_dpdk_slot *slot, uint16_t i, struct vale_baseline *
 	c->tx_no_mbuf = vale_counter_read(&txq->no_mbuf);
 }
 
-/** Counters of a queue since the last reset. */
-static void
-since_reset(const struct vale_dev *dev, uint16_t i, struct vale_baseline *c)
+void
+vale_counters_sum_up(struct vale_baseline *sum, const struct vale_baseline *now,
+	const struct vale_baseline *then)
 {
-	const struct vale_baseline *b = &dev->base[i];
-
-	read_queue(dev->slot, i, c);
-	c->rx_packets -= b->rx_packets;
-	c->rx_bytes -= b->rx_bytes;
-	c->tx_packets -= b->tx_packets;
-	c->tx_bytes -= b->tx_bytes;
-	c->tx_full -= b->tx_full;
-	c->tx_copied -= b->tx_copied;
-	c->tx_no_mbuf -= b->tx_no_mbuf;
+	sum->rx_packets += now->rx_packets - then->rx_packets;
+	sum->rx_bytes += now->rx_bytes - then->rx_bytes;
+	sum->tx_packets += now->tx_packets - then->tx_packets;
+	sum->tx_bytes += now->tx_bytes - then->tx_bytes;
+	sum->tx_full += now->tx_full - then->tx_full;
+	sum->tx_copied += now->tx_copied - then->tx_copied;
+	sum->tx_no_mbuf += now->tx_no_mbuf - then->tx_no_mbuf;
 }
 
-static void
-add_queue_stats(struct rte_eth_stats *stats, uint16_t i, const struct vale_baseline *c)
+void
+vale_counters_add(struct rte_eth_stats *stats, uint16_t i, const struct vale_baseline *now,
+	const struct vale_baseline *then)
 {
-	stats->ipackets += c->rx_packets;
-	stats->ibytes += c->rx_bytes;
-	stats->opackets += c->tx_packets;
-	stats->obytes += c->tx_bytes;
-	stats->oerrors += c->tx_no_mbuf;
+	struct vale_baseline c = {0};
+
+	vale_counters_sum_up(&c, now, then);
+	stats->ipackets += c.rx_packets;
+	stats->ibytes += c.rx_bytes;
+	stats->opackets += c.tx_packets;
+	stats->obytes += c.tx_bytes;
+	stats->oerrors += c.tx_no_mbuf;
 	if (i >= RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		return;
-	stats->q_ipackets[i] = c->rx_packets;
-	stats->q_ibytes[i] = c->rx_bytes;
-	stats->q_opackets[i] = c->tx_packets;
-	stats->q_obytes[i] = c->tx_bytes;
+	stats->q_ipackets[i] = c.rx_packets;
+	stats->q_ibytes[i] = c.rx_bytes;
+	stats->q_opackets[i] = c.tx_packets;
+	stats->q_obytes[i] = c.tx_bytes;
 }
 
 int
 vale_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats)
 {
 	const struct vale_dev *dev = vale_dev_of(eth_dev);
-	struct vale_baseline c;
+	struct vale_baseline now;
 
 	for (uint16_t i = 0; i < dev->slot->nb_queues; i++) {
-		since_reset(dev, i, &c);
-		add_queue_stats(stats, i, &c);
+		read_queue(dev->slot, i, &now);
+		vale_counters_add(stats, i, &now, &dev->base[i]);
 	}
 	return 0;
 }
@@ -106,19 +107,26 @@ vale_xstats_get_names(
 }
 
 int
+vale_xstats_put(struct rte_eth_xstat *xstats, unsigned int n, const struct vale_baseline *sum)
+{
+	if (xstats == NULL || n < RTE_DIM(xstats_table))
+		return RTE_DIM(xstats_table);
+	for (unsigned int k = 0; k < RTE_DIM(xstats_table); k++) {
+		xstats[k].id = k;
+		xstats[k].value = *(const uint64_t *)RTE_PTR_ADD(sum, xstats_table[k].off);
+	}
+	return RTE_DIM(xstats_table);
+}
+
+int
 vale_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
 	const struct vale_dev *dev = vale_dev_of(eth_dev);
-	struct vale_baseline c;
+	struct vale_baseline now, sum = {0};
 
-	if (xstats == NULL || n < RTE_DIM(xstats_table))
-		return RTE_DIM(xstats_table);
-	for (unsigned int k = 0; k < RTE_DIM(xstats_table); k++)
-		xstats[k] = (struct rte_eth_xstat){.id = k};
 	for (uint16_t i = 0; i < dev->slot->nb_queues; i++) {
-		since_reset(dev, i, &c);
-		for (unsigned int k = 0; k < RTE_DIM(xstats_table); k++)
-			xstats[k].value += *(const uint64_t *)RTE_PTR_ADD(&c, xstats_table[k].off);
+		read_queue(dev->slot, i, &now);
+		vale_counters_sum_up(&sum, &now, &dev->base[i]);
 	}
-	return RTE_DIM(xstats_table);
+	return vale_xstats_put(xstats, n, &sum);
 }

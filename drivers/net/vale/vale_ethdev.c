@@ -14,8 +14,6 @@
 #include "vale_pmd.h"
 #include "vale_pool.h"
 
-RTE_LOG_REGISTER(vale_pmd_logtype, pmd.net.vale, NOTICE);
-
 /*
  * The switch allocated the ethdev, so that its port id is taken in all processes of the group; but
  * only this process uses it, and works on a copy of its data. So nothing that an application does
@@ -70,19 +68,6 @@ dev_configure(struct rte_eth_dev *eth_dev)
 	return 0;
 }
 
-static void
-set_link(struct rte_eth_dev *eth_dev, bool up)
-{
-	const struct rte_eth_link link = {
-		.link_speed = up ? RTE_ETH_SPEED_NUM_100G : RTE_ETH_SPEED_NUM_NONE,
-		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
-		.link_autoneg = RTE_ETH_LINK_FIXED,
-		.link_status = up ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN,
-	};
-
-	rte_eth_linkstatus_set(eth_dev, &link);
-}
-
 static bool
 link_is_up(const struct vale_dev *dev)
 {
@@ -93,19 +78,8 @@ link_is_up(const struct vale_dev *dev)
 static int
 link_update(struct rte_eth_dev *eth_dev, int wait_to_complete __rte_unused)
 {
-	set_link(eth_dev, link_is_up(vale_dev_of(eth_dev)));
+	vale_alike_set_link(eth_dev, link_is_up(vale_dev_of(eth_dev)));
 	return 0;
-}
-
-static void
-set_queue_states(struct rte_eth_dev *eth_dev, uint8_t state)
-{
-	struct rte_eth_dev_data *data = eth_dev->data;
-
-	for (uint16_t i = 0; i < data->nb_rx_queues; i++)
-		data->rx_queue_state[i] = state;
-	for (uint16_t i = 0; i < data->nb_tx_queues; i++)
-		data->tx_queue_state[i] = state;
 }
 
 /**
@@ -137,8 +111,8 @@ dev_start(struct rte_eth_dev *eth_dev)
 	drain_stale(dev, nb_used);
 	dev->was_stopped = false;
 	atomic_store_explicit(&dev->slot->started, 1, memory_order_relaxed);
-	set_queue_states(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
-	set_link(eth_dev, link_is_up(dev));
+	vale_alike_set_queue_states(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
+	vale_alike_set_link(eth_dev, link_is_up(dev));
 	return 0;
 }
 
@@ -150,8 +124,8 @@ dev_stop(struct rte_eth_dev *eth_dev)
 	dev->was_stopped = true;
 	if (!is_gone(dev))
 		atomic_store_explicit(&dev->slot->started, 0, memory_order_relaxed);
-	set_queue_states(eth_dev, RTE_ETH_QUEUE_STATE_STOPPED);
-	set_link(eth_dev, false);
+	vale_alike_set_queue_states(eth_dev, RTE_ETH_QUEUE_STATE_STOPPED);
+	vale_alike_set_link(eth_dev, false);
 	return 0;
 }
 
@@ -203,54 +177,8 @@ static int
 dev_infos_get(struct rte_eth_dev *eth_dev, struct rte_eth_dev_info *info)
 {
 	const struct vale_dpdk_slot *slot = vale_dev_of(eth_dev)->slot;
-	const struct rte_eth_desc_lim lim = {
-		.nb_max = slot->nb_desc,
-		.nb_min = 1,
-		.nb_align = 1,
-		.nb_seg_max = UINT16_MAX,
-		.nb_mtu_seg_max = UINT16_MAX,
-	};
-	const struct rte_eth_dev_portconf portconf = {
-		.burst_size = 32,
-		.ring_size = slot->nb_desc,
-		.nb_queues = slot->nb_queues,
-	};
 
-	info->max_mac_addrs = 1;
-	info->max_rx_queues = info->max_tx_queues = slot->nb_queues;
-	info->max_rx_pktlen = VALE_PMD_FRAME_MAX;
-	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_mtu = VALE_PMD_FRAME_MAX - RTE_ETHER_HDR_LEN;
-	info->rx_queue_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_CHECKSUM;
-	info->tx_offload_capa = info->tx_queue_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
-	info->rx_desc_lim = info->tx_desc_lim = lim;
-	info->default_rxportconf = info->default_txportconf = portconf;
-	info->speed_capa = RTE_ETH_LINK_SPEED_100G | RTE_ETH_LINK_SPEED_FIXED;
-	info->dev_capa &= ~RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
-	return 0;
-}
-
-/* ---- addresses: the switch decides what a port sees ---- */
-
-static int
-accept_mode(struct rte_eth_dev *eth_dev __rte_unused)
-{
-	/* A port gets what the switch forwards to it; there is no filter that could be set. */
-	return 0;
-}
-
-static int
-mac_addr_set(struct rte_eth_dev *eth_dev __rte_unused, struct rte_ether_addr *addr __rte_unused)
-{
-	/* Nothing filters by it. The switch shows the address that the port was attached with. */
-	return 0;
-}
-
-static int
-mtu_set(struct rte_eth_dev *eth_dev __rte_unused, uint16_t mtu __rte_unused)
-{
-	/* Frames of any length up to the longest pass, as chains where need be. */
+	vale_alike_info(info, slot->nb_queues, slot->nb_desc);
 	return 0;
 }
 
@@ -320,7 +248,7 @@ vale_ethdev_gone(struct vale_dev *dev)
 
 	atomic_store_explicit(&dev->gone, true, memory_order_release);
 	leave_slot(dev);
-	set_link(eth_dev, false);
+	vale_alike_set_link(eth_dev, false);
 	vale_rx_intr_wake_all(dev);
 	/* last: the application may remove the device here, and dev with it */
 	rte_eth_dev_callback_process(eth_dev, RTE_ETH_EVENT_INTR_LSC, NULL);
@@ -360,12 +288,12 @@ static const struct eth_dev_ops vale_dev_ops = {
 	.dev_stop = dev_stop,
 	.dev_close = dev_close,
 	.link_update = link_update,
-	.promiscuous_enable = accept_mode,
-	.promiscuous_disable = accept_mode,
-	.allmulticast_enable = accept_mode,
-	.allmulticast_disable = accept_mode,
-	.mac_addr_set = mac_addr_set,
-	.mtu_set = mtu_set,
+	.promiscuous_enable = vale_alike_accept_mode,
+	.promiscuous_disable = vale_alike_accept_mode,
+	.allmulticast_enable = vale_alike_accept_mode,
+	.allmulticast_disable = vale_alike_accept_mode,
+	.mac_addr_set = vale_alike_mac_addr_set,
+	.mtu_set = vale_alike_mtu_set,
 	.stats_get = vale_stats_get,
 	.stats_reset = vale_stats_reset,
 	.xstats_get = vale_xstats_get,
@@ -405,8 +333,8 @@ fill_data(struct rte_eth_dev *eth_dev, const struct rte_eth_dev_data *shared, st
 		slot->txq[i].kick_fd = dev->kick_fd[i];
 	}
 	/* Programs that never start a port (testpmd as a secondary) go by these. */
-	set_queue_states(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
-	set_link(eth_dev, true);
+	vale_alike_set_queue_states(eth_dev, RTE_ETH_QUEUE_STATE_STARTED);
+	vale_alike_set_link(eth_dev, true);
 }
 
 static void
@@ -478,7 +406,7 @@ make_eth_dev(struct rte_vdev_device *vdev, struct vale_dev *dev,
 	fill_data(eth_dev, (const void *)(uintptr_t)r->ethdev_data, dev);
 	fill_eth_dev(eth_dev, vdev, dev);
 	vale_stats_reset(eth_dev);
-	vale_gates_open(r->port_id, r->nb_queues);
+	vale_gates_open(r->port_id, r->nb_queues, true);
 	ret = vale_client_watch(dev);
 	if (ret != 0) {
 		leave_slot(dev);
@@ -488,7 +416,6 @@ make_eth_dev(struct rte_vdev_device *vdev, struct vale_dev *dev,
 	return 0;
 }
 
-/** Attach the port of a device that is addressed to this process. */
 static int
 attach(struct rte_vdev_device *vdev, const struct vale_args *args)
 {
@@ -515,20 +442,12 @@ fail:
 	return ret;
 }
 
-/** Whether this process can be a client of a switch; says why not. */
+/** Whether this process can be a secondary of its switch; says why not. */
 static int
 check_process(const struct vale_args *args)
 {
-	int ret;
+	int ret = vale_mempool_order_check();
 
-	if (rte_eal_process_type() != RTE_PROC_SECONDARY || !rte_eal_has_hugepages()) {
-		VALE_PMD_LOG(ERR,
-			"port %s: net_vale needs a secondary process of the switch in this "
-			"version: --proc-type=secondary --file-prefix=vale",
-			args->port);
-		return -ENOTSUP;
-	}
-	ret = vale_mempool_order_check();
 	switch (ret) {
 	case 0:
 		break;
@@ -553,52 +472,23 @@ check_process(const struct vale_args *args)
 	return ret;
 }
 
-static int
-vale_probe(struct rte_vdev_device *vdev)
+int
+vale_ethdev_attach(struct rte_vdev_device *vdev, const struct vale_args *args)
 {
-	struct vale_args args;
-	int ret;
+	int ret = check_process(args);
 
-	ret = vale_args_parse(vdev, &args);
-	if (ret != 0)
-		return ret;
-	if (args.port[0] == '\0') {
-		VALE_PMD_LOG(DEBUG, "%s belongs to another process", rte_vdev_device_name(vdev));
-		return 0;
-	}
-	ret = check_process(&args);
-	return ret != 0 ? ret : attach(vdev, &args);
+	return ret != 0 ? ret : attach(vdev, args);
 }
 
-static struct rte_eth_dev *
-find_eth_dev(const struct rte_vdev_device *vdev)
+bool
+vale_ethdev_is(const struct rte_eth_dev *eth_dev)
 {
-	for (unsigned int i = 0; i < RTE_MAX_ETHPORTS; i++)
-		if (rte_eth_devices[i].state != RTE_ETH_DEV_UNUSED &&
-			rte_eth_devices[i].device == &vdev->device)
-			return &rte_eth_devices[i];
-	return NULL;
+	return eth_dev->dev_ops == &vale_dev_ops;
 }
 
-static int
-vale_remove(struct rte_vdev_device *vdev)
+void
+vale_ethdev_remove(struct rte_eth_dev *eth_dev)
 {
-	struct rte_eth_dev *eth_dev = find_eth_dev(vdev);
-
-	if (eth_dev == NULL)
-		return 0; /* closed already, or another process's */
 	dev_close(eth_dev);
 	release_local(eth_dev);
-	return 0;
 }
-
-static struct rte_vdev_driver vale_driver = {
-	.probe = vale_probe,
-	.remove = vale_remove,
-};
-
-RTE_PMD_REGISTER_VDEV(net_vale, vale_driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_vale, "port=<string> "
-					"queues=<int> "
-					"mac=<mac> "
-					"socket=<path>");

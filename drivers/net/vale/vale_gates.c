@@ -59,12 +59,12 @@ flows_end(uint16_t port_id)
 }
 
 static void
-gates_set(uint16_t port_id, uint16_t nb_queues, uint32_t open)
+gates_set(uint16_t port_id, uint16_t nb_queues, uint32_t open, bool counted)
 {
 	struct vale_port_gates *p = &vale_gates[port_id];
 
 	for (uint16_t i = 0; i < nb_queues; i++) {
-		if (open != 0) {
+		if (counted) {
 			flow_start(&p->rx[i]);
 			flow_start(&p->tx[i]);
 		}
@@ -89,15 +89,15 @@ gates_busy(uint16_t port_id)
 }
 
 void
-vale_gates_open(uint16_t port_id, uint16_t nb_queues)
+vale_gates_open(uint16_t port_id, uint16_t nb_queues, bool counted)
 {
-	gates_set(port_id, nb_queues, 1);
+	gates_set(port_id, nb_queues, 1, counted);
 }
 
 bool
 vale_gates_close(uint16_t port_id)
 {
-	gates_set(port_id, VALE_DPDK_QUEUES_MAX, 0);
+	gates_set(port_id, VALE_DPDK_QUEUES_MAX, 0, false);
 	barrier_all_threads();
 	for (int i = 0; i < WAIT_STEPS; i++) {
 		if (!gates_busy(port_id)) {

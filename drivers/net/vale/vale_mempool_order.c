@@ -196,6 +196,7 @@ order_bus_probe(void)
 
 	if (rte_eal_process_type() != RTE_PROC_SECONDARY)
 		return 0;
+	vale_locate_primary();
 	names = published(&err);
 	if (names == NULL)
 		return 0; /* another primary, or no switch yet: said when a device is probed */

@@ -4,7 +4,8 @@
 
 /**
  * @file
- * net_vale, private: a port of a VALE switch as an ethdev, in a secondary process of the switch.
+ * net_vale, private: a port of a VALE switch as an ethdev. Here: in a secondary process of the
+ * switch, and what is alike in any other process (apart.h).
  *
  * What the switch shares with us is in vale_dpdk_shm.h; the ethdev's data is in shared memory
  * too, made by the switch. What belongs to this process alone is struct vale_dev.
@@ -29,6 +30,9 @@
 #define VALE_PMD_FRAME_MAX 9216
 #define VALE_PMD_FRAME_MIN RTE_ETHER_HDR_LEN
 
+/** The prefix of a switch whose prefix is not known. */
+#define VALE_DEFAULT_PREFIX "vale"
+
 extern int vale_pmd_logtype;
 
 /** One line; names what failed, on which object, why, and what to do about it. */
@@ -41,7 +45,7 @@ struct vale_args {
 	uint16_t nb_queues;	 /**< pairs, 1 .. VALE_DPDK_QUEUES_MAX */
 	bool has_mac;
 	struct rte_ether_addr mac;
-	char socket[108]; /**< control socket */
+	char socket[108]; /**< control socket; "": the default, until the switch is located */
 };
 
 /**
@@ -86,6 +90,30 @@ vale_dev_of(const struct rte_eth_dev *eth_dev)
  *   0, or -EINVAL after a sentence in the log.
  */
 int vale_args_parse(struct rte_vdev_device *vdev, struct vale_args *args);
+
+/* ---- vale_locate.c ---- */
+
+/** Settle who the primary process is. Once, in the start of a secondary's EAL. */
+void vale_locate_primary(void);
+
+/**
+ * Find the switch of a device; args->socket is filled in where it was "".
+ *
+ * @param in_group
+ *   Receives whether this process is a secondary of that very switch.
+ * @return
+ *   0, or -errno after a sentence in the log.
+ */
+int vale_locate_switch(struct vale_args *args, bool *in_group);
+
+/* ---- vale_alike.c ---- */
+
+void vale_alike_set_link(struct rte_eth_dev *eth_dev, bool up);
+void vale_alike_set_queue_states(struct rte_eth_dev *eth_dev, uint8_t state);
+void vale_alike_info(struct rte_eth_dev_info *info, uint16_t nb_queues, uint16_t nb_desc);
+int vale_alike_accept_mode(struct rte_eth_dev *eth_dev);
+int vale_alike_mac_addr_set(struct rte_eth_dev *eth_dev, struct rte_ether_addr *addr);
+int vale_alike_mtu_set(struct rte_eth_dev *eth_dev, uint16_t mtu);
 
 /* ---- vale_mempool_order.c ---- */
 
@@ -149,6 +177,8 @@ void vale_client_close_fds(struct vale_dev *dev);
 uint16_t vale_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t nb);
 /** The same, with checksums verified (vale_rx_cksum.c). */
 uint16_t vale_rx_burst_cksum(void *rxq, struct rte_mbuf **pkts, uint16_t nb);
+/** Verify the checksums of received frames. */
+void vale_rx_cksum(struct rte_mbuf **pkts, uint16_t nb);
 uint16_t vale_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t nb);
 /** What a port without a switch does: nothing. */
 uint16_t vale_no_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb);
@@ -162,8 +192,9 @@ void vale_rx_drain(struct vale_dpdk_rxq *q);
 
 /* ---- vale_gates.c ---- */
 
-/** Let the burst functions of a port work. */
-void vale_gates_open(uint16_t port_id, uint16_t nb_queues);
+/** Let the burst functions of a port work. @p counted: what passes counts for this process's quota
+ * of the switch's mbufs. */
+void vale_gates_open(uint16_t port_id, uint16_t nb_queues, bool counted);
 
 /**
  * Let them work no more, and wait for those that run.
@@ -185,13 +216,29 @@ void vale_rx_intr_wake_all(struct vale_dev *dev);
 
 /* ---- vale_counters.c ---- */
 
-int vale_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats);
-int vale_stats_reset(struct rte_eth_dev *eth_dev);
-int vale_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n);
+/** Add to @p stats what queue @p i counted between @p then and @p now. */
+void vale_counters_add(struct rte_eth_stats *stats, uint16_t i, const struct vale_baseline *now,
+	const struct vale_baseline *then);
+/** Add up what queue @p i counted, for vale_xstats_put(). */
+void vale_counters_sum_up(struct vale_baseline *sum, const struct vale_baseline *now,
+	const struct vale_baseline *then);
+/** Number of extended statistics; if they fit into @p n, they are filled in. */
+int vale_xstats_put(struct rte_eth_xstat *xstats, unsigned int n, const struct vale_baseline *sum);
 int vale_xstats_get_names(
 	struct rte_eth_dev *eth_dev, struct rte_eth_xstat_name *names, unsigned int n);
 
+int vale_stats_get(struct rte_eth_dev *eth_dev, struct rte_eth_stats *stats);
+int vale_stats_reset(struct rte_eth_dev *eth_dev);
+int vale_xstats_get(struct rte_eth_dev *eth_dev, struct rte_eth_xstat *xstats, unsigned int n);
+
 /* ---- vale_ethdev.c ---- */
+
+/** Attach a port of the switch whose secondary this process is. 0 or -errno after a sentence. */
+int vale_ethdev_attach(struct rte_vdev_device *vdev, const struct vale_args *args);
+/** Whether an ethdev is such a port. */
+bool vale_ethdev_is(const struct rte_eth_dev *eth_dev);
+/** Close it and give its id back. */
+void vale_ethdev_remove(struct rte_eth_dev *eth_dev);
 
 /**
  * The port is no longer ours: link down, burst functions do nothing, the switch is told, waiters

@@ -85,12 +85,18 @@ check(const struct rte_mbuf *m)
 	return 0;
 }
 
+void
+vale_rx_cksum(struct rte_mbuf **pkts, uint16_t nb)
+{
+	for (uint16_t i = 0; i < nb; i++)
+		pkts[i]->ol_flags |= check(pkts[i]);
+}
+
 uint16_t
 vale_rx_burst_cksum(void *rxq, struct rte_mbuf **pkts, uint16_t nb)
 {
 	uint16_t n = vale_rx_burst(rxq, pkts, nb);
 
-	for (uint16_t i = 0; i < n; i++)
-		pkts[i]->ol_flags |= check(pkts[i]);
+	vale_rx_cksum(pkts, n);
 	return n;
 }
