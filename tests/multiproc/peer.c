@@ -12,6 +12,8 @@
 #include "peer.h"
 #include "vale_dpdk_shm.h"
 
+#define PRIMARY_POOL_MBUFS 16383
+
 /* Answers go out by a stream of their own: whatever else prints to standard output goes to standard
  * error. */
 static FILE *answers;
@@ -86,6 +88,16 @@ peer_mac(const struct peer_cmd *c, int i, struct rte_ether_addr *mac)
 	return false;
 }
 
+/* A primary process's: no switch in its group has one for it. */
+static struct rte_mempool *
+make_pool(void)
+{
+	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return NULL;
+	return rte_pktmbuf_pool_create(
+		VALE_POOL_NAME, PRIMARY_POOL_MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+}
+
 struct rte_mempool *
 peer_pool(void)
 {
@@ -93,6 +105,8 @@ peer_pool(void)
 
 	if (pool == NULL)
 		pool = rte_mempool_lookup(VALE_POOL_NAME);
+	if (pool == NULL)
+		pool = make_pool();
 	return pool;
 }
 
@@ -116,6 +130,7 @@ static const struct {
 } commands[] = {
 	{"abort", 1, cmd_abort, ""},
 	{"attach", 2, peer_cmd_attach, "DEVARGS"},
+	{"bench", 6, peer_cmd_bench, "TXPORT RXPORT DST MS LEN: cycles a frame in bursts"},
 	{"cycle", 3, peer_cmd_cycle, "N DEVARGS: attach and detach N times"},
 	{"detach", 2, peer_cmd_detach, "PORT"},
 	{"free", 1, cmd_free, ": what is free in the switch's pool and in one's own"},
@@ -214,7 +229,8 @@ main(int argc, char **argv)
 	}
 	configure = n + 1 >= argc || strcmp(argv[n + 1], "--unconfigured") != 0;
 	if (peer_pool() == NULL) {
-		peer_fail("there is no pool %s: the primary is not a switch", VALE_POOL_NAME);
+		peer_fail("there is no pool %s: the primary is not a switch, or has no memory",
+			VALE_POOL_NAME);
 		return 1;
 	}
 	if (peer_ports_open(configure) != 0)

@@ -4,17 +4,19 @@
 
 /**
  * @file
- * vale-peer: a DPDK secondary for tests that does what stock programs cannot be told to do, one
- * command a line on standard input, one line of answer each on standard output: `ok key=value ...`
- * or `error <sentence>`.
+ * vale-peer: a DPDK program for tests, secondary of the switch or not, that does what stock
+ * programs cannot be told to do, one command a line on standard input, one line of answer each on
+ * standard output: `ok key=value ...` or `error <sentence>`.
  *
  *   peer.c        commands and answers
  *   peer_frame.c  numbered frames
  *   peer_port.c   life and state of ports
  *   peer_tx.c     sending, in mbufs of all sorts
  *   peer_rx.c     receiving, and what it found
+ *   peer_bench.c  what a frame costs
  *
- * One thread. A PORT in a command is a VALE name.
+ * One thread. A PORT in a command is the ethdev's name: in a secondary of the switch a VALE name,
+ * else that of the device.
  */
 
 #include <stdbool.h>
@@ -52,7 +54,7 @@ bool peer_number_option(const struct peer_cmd *c, const char *name, uint64_t max
 /** Word @p i as a MAC address. On failure answers and returns false. */
 bool peer_mac(const struct peer_cmd *c, int i, struct rte_ether_addr *mac);
 
-/** The switch's pool. */
+/** The switch's pool; one of its own in a process that is not the switch's secondary. */
 struct rte_mempool *peer_pool(void);
 
 /* ---- peer_frame.c ---- */
@@ -121,6 +123,10 @@ void peer_cmd_tx(const struct peer_cmd *c);
 unsigned int peer_own_free(void);
 /** Free what was made for sending. */
 void peer_tx_close(void);
+
+/* ---- peer_bench.c ---- */
+
+void peer_cmd_bench(const struct peer_cmd *c);
 
 /* ---- peer_rx.c ---- */
 

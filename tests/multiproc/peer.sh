@@ -5,6 +5,8 @@
 
 PEER=$VALE_BUILD/tests/multiproc/vale-peer
 declare -A PEER_FD
+# What process a peer is, as EAL options: a secondary of the switch unless PEER_PROCESS says otherwise.
+PEER_SECONDARY="--proc-type secondary --file-prefix $PREFIX"
 NEXT_LCORE=1
 
 # MAC addresses for the frames of tests.
@@ -54,7 +56,8 @@ peer_run() {
 	CLIENT_FD[$name]=$fd
 	exec {fd}<>"$WORK/$name.answers"
 	PEER_FD[$name]=$fd
-	"$PEER" --proc-type secondary --file-prefix "$PREFIX" --no-pci --lcores "$lcores" -d "$PMD" "$@" \
+	# shellcheck disable=SC2086
+	"$PEER" ${PEER_PROCESS:-$PEER_SECONDARY} --no-pci --lcores "$lcores" -d "$PMD" "$@" \
 		<"$WORK/$name.in" >"$WORK/$name.answers" 2>"$WORK/$name.err" &
 	CLIENT_PID[$name]=$!
 }
