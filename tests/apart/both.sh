@@ -209,7 +209,7 @@ interrupts_many() {
 	client_stop s
 	client_stop r
 	port_goes valea:s
-	port_goes valea:r
+	wait_port valea:r kind null 5
 }
 
 plugging() {

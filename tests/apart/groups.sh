@@ -18,7 +18,7 @@
 . "$(dirname "$0")/apart.sh"
 
 switch_start
-"$VALE_BUILD/app/vale-switch" --no-huge --file-prefix "$PREFIX-2" -- --socket /run/vale/second.sock \
+"$VALE_BUILD/app/vale-switch" --no-huge --file-prefix "$PREFIX-2" -- --mbufs 8192 --max-switches 4 --max-ports 16 --socket /run/vale/second.sock \
 	--memif-socket /run/vale/second-memif.sock >"$WORK/second.out" 2>"$WORK/second.err" &
 second=$!
 retry 20 grep -qx 'vale-switch: ready' "$WORK/second.out" || die "the second switch did not become ready"

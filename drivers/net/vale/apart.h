@@ -111,6 +111,7 @@ struct apart_dev {
 	TAILQ_ENTRY(apart_dev) next;
 	uint64_t retry_ms;	 /**< when to try, CLOCK_MONOTONIC */
 	uint32_t pause_ms;	 /**< and how long after that again */
+	uint32_t attempts;	 /**< since it was lost */
 	char told[APART_WHY_SZ]; /**< the last reason that was logged */
 };
 

@@ -28,6 +28,8 @@
 #define PAUSE_MAX_MS 1000
 /* One attempt with a switch that is there takes under a millisecond. */
 #define ATTEMPT_MS 1000
+/* So many of them may go unanswered before that is said: some ten seconds. */
+#define ATTEMPTS_SILENT 10
 
 static struct {
 	pthread_mutex_t lock;
@@ -107,6 +109,7 @@ static void
 lose(struct apart_dev *dev)
 {
 	dev->pause_ms = PAUSE_MIN_MS;
+	dev->attempts = 0;
 	dev->told[0] = '\0';
 	try_later(dev);
 	apart_ethdev_down(dev);
@@ -114,11 +117,15 @@ lose(struct apart_dev *dev)
 
 /* ---- attaching again ---- */
 
-/** A reason is worth one line, however often it comes. */
+/** A reason is worth one line, however often it comes. A switch that starts or ends may not answer:
+ * that is worth one when it goes on. */
 static void
-tell_once(struct apart_dev *dev, const char *why)
+tell_once(struct apart_dev *dev, int err, const char *why)
 {
-	if (why[0] == '\0' || strcmp(why, dev->told) == 0)
+	bool silent = err == ETIMEDOUT || err == ECONNRESET;
+
+	if (why[0] == '\0' || strcmp(why, dev->told) == 0 ||
+		(silent && dev->attempts < ATTEMPTS_SILENT))
 		return;
 	strlcpy(dev->told, why, sizeof(dev->told));
 	VALE_PMD_LOG(WARNING, "%s; trying on", why);
@@ -137,7 +144,8 @@ try_again(struct apart_dev *dev)
 		snprintf(why, sizeof(why), "port %s: a thread is held up within a burst",
 			dev->args.port);
 	if (ret != 0) {
-		tell_once(dev, why);
+		dev->attempts++;
+		tell_once(dev, -ret, why);
 		try_later(dev);
 		return;
 	}
