@@ -172,7 +172,7 @@ woken() {
 	[ "$(awk '{ print $3 }' "/proc/${CLIENT_PID[r]}/stat")" = S ] || die "$mode: $text: r does not sleep"
 	peer s tx "$(eth valea:s)" "$@"
 	peer_wait r
-	[ "$(value slept_us)" -lt 3000000 ] || die "$mode: $text: came late: $ANSWER"
+	[ "$(value latency_us)" -lt 3000000 ] || die "$mode: $text: came late: $ANSWER"
 	want "$text" woke=1 packets=1 bad=0 wrong_queue=0
 }
 

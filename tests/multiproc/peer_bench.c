@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_cycles.h>
@@ -12,11 +13,41 @@
 /* In which a worker that is awake has long forwarded BURSTS of them. */
 #define FORWARD_US 60
 
-/* Cycles in calls alone, and the frames that they moved. */
-struct cost {
-	uint64_t tx_cycles, tx_frames;
-	uint64_t rx_cycles, rx_frames;
+#define SAMPLES 65536
+
+/* Cycles of calls that moved a whole burst. Their median does not see the few in which the thread
+ * lost its CPU. */
+struct samples {
+	uint32_t cycles[SAMPLES];
+	unsigned int nb;
 };
+
+struct cost {
+	struct samples tx, rx;
+	uint64_t tx_frames, rx_frames;
+};
+
+static void
+note(struct samples *s, uint64_t cycles, uint16_t n)
+{
+	if (n == BURST && s->nb < SAMPLES)
+		s->cycles[s->nb++] = (uint32_t)RTE_MIN(cycles, UINT32_MAX);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double
+median(struct samples *s)
+{
+	qsort(s->cycles, s->nb, sizeof(s->cycles[0]), compare);
+	return s->nb == 0 ? 0 : (double)s->cycles[s->nb / 2] / BURST;
+}
 
 static int
 make_burst(struct rte_mbuf **m, const struct rte_ether_addr *dst, uint16_t len)
@@ -46,7 +77,7 @@ timed_tx(uint16_t port_id, const struct rte_ether_addr *dst, uint16_t len, struc
 		return;
 	start = rte_rdtsc_precise();
 	n = rte_eth_tx_burst(port_id, 0, m, BURST);
-	c->tx_cycles += rte_rdtsc_precise() - start;
+	note(&c->tx, rte_rdtsc_precise() - start, n);
 	c->tx_frames += n;
 	rte_pktmbuf_free_bulk(m + n, BURST - n);
 }
@@ -58,9 +89,7 @@ timed_rx(uint16_t port_id, struct cost *c)
 	uint64_t start = rte_rdtsc_precise();
 	uint16_t n = rte_eth_rx_burst(port_id, 0, m, BURST);
 
-	start = rte_rdtsc_precise() - start;
-	if (n > 0)
-		c->rx_cycles += start;
+	note(&c->rx, rte_rdtsc_precise() - start, n);
 	c->rx_frames += n;
 	rte_pktmbuf_free_bulk(m, n);
 	return n;
@@ -85,7 +114,7 @@ bench_calls(uint16_t tx_id, uint16_t rx_id, const struct rte_ether_addr *dst, ui
 void
 peer_cmd_bench(const struct peer_cmd *c)
 {
-	struct cost calls = {0}, stream = {0};
+	static struct cost calls, stream, warm;
 	uint64_t ms, len, end, start;
 	struct rte_ether_addr dst;
 	struct peer_cmd rx = *c;
@@ -95,7 +124,9 @@ peer_cmd_bench(const struct peer_cmd *c)
 	if (!peer_port(c, &tx_id) || !peer_port(&rx, &rx_id) || !peer_mac(c, 3, &dst) ||
 		!peer_number(c->word[4], 60000, &ms) || !peer_number(c->word[5], 2000, &len))
 		return;
-	bench_calls(tx_id, rx_id, &dst, (uint16_t)len, 100, &(struct cost){0});
+	memset(&calls, 0, sizeof(calls));
+	memset(&stream, 0, sizeof(stream));
+	bench_calls(tx_id, rx_id, &dst, (uint16_t)len, 100, &warm);
 	bench_calls(tx_id, rx_id, &dst, (uint16_t)len, ms, &calls);
 	start = peer_now_ns();
 	end = start + ms * 1000000;
@@ -105,7 +136,6 @@ peer_cmd_bench(const struct peer_cmd *c)
 	}
 	end = peer_now_ns() - start;
 	peer_ok("tx_cycles=%.1f rx_cycles=%.1f mpps=%.2f sent=%" PRIu64 " received=%" PRIu64,
-		(double)calls.tx_cycles / (double)RTE_MAX(calls.tx_frames, 1u),
-		(double)calls.rx_cycles / (double)RTE_MAX(calls.rx_frames, 1u),
-		(double)stream.rx_frames * 1000 / (double)end, calls.tx_frames, calls.rx_frames);
+		median(&calls.tx), median(&calls.rx), (double)stream.rx_frames * 1000 / (double)end,
+		calls.tx_frames, calls.rx_frames);
 }
