@@ -78,8 +78,6 @@ struct vale_limits *vale_switches_limits(struct vale_switches *s);
 /** Limits for which memory was reserved at start. */
 const struct vale_limits *vale_switches_reserved(const struct vale_switches *s);
 struct vale_workers *vale_switches_workers(const struct vale_switches *s);
-/** Whether the switch is ending: vale_switches_clear() was called. */
-bool vale_switches_ending(const struct vale_switches *s);
 const struct vale_switch_list *vale_switches_list(const struct vale_switches *s);
 
 /** Find a port by its full name; NULL if there is none. */
