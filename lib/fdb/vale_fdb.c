@@ -150,22 +150,36 @@ count_swap(struct vale_fdb *fdb, uint64_t old, uint64_t new)
 }
 
 /*
- * Replace a word that is still as it was read, and keep the counts. Sequentially consistent: an
- * inserter's swap and its later scan() must not pass each other, or two inserters of one MAC could
- * both miss the other's entry. Which also releases the stamp.
+ * Replace a word that is still as it was read. Sequentially consistent: an inserter's swap and its
+ * later scan() must not pass each other, or two inserters of one MAC could both miss the other's
+ * entry. Which also releases the stamp.
  */
 static bool
-swap_word(struct vale_fdb *fdb, const struct found *f, uint64_t word)
+swap_uncounted(struct vale_fdb *fdb, const struct found *f, uint64_t word)
 {
 	uint64_t expected = f->word;
 
-	if (!atomic_compare_exchange_strong(&fdb->entries[f->slot], &expected, word))
+	return atomic_compare_exchange_strong(&fdb->entries[f->slot], &expected, word);
+}
+
+/* The same, and keep the counts. */
+static bool
+swap_word(struct vale_fdb *fdb, const struct found *f, uint64_t word)
+{
+	if (!swap_uncounted(fdb, f, word))
 		return false;
 	count_swap(fdb, f->word, word);
 	return true;
 }
 
-/* Free a slot, in its next generation. False if it changed since it was read. */
+/* Free a slot, in its next generation. False if it changed since it was read. The caller counts. */
+static bool
+free_word(struct vale_fdb *fdb, const struct found *f)
+{
+	return swap_uncounted(fdb, f, ~f->word & VALE_FDB_E_GEN);
+}
+
+/* The same, and keep the counts. */
 static bool
 remove_word(struct vale_fdb *fdb, const struct found *f)
 {
@@ -469,41 +483,118 @@ is_wanted(const struct vale_fdb *fdb, const struct found *f, const struct wanted
 	       vale_fdb_is_expired_(vale_fdb_stamp_load_(fdb, f->slot), w->now_s, w->ageing_s);
 }
 
-/* An entry that changes under our eyes is looked at again: it may not be wanted any more. */
-static uint32_t
-remove_wanted(struct vale_fdb *fdb, const struct wanted *w)
-{
-	uint32_t nb = 0;
-	struct found f;
+/*
+ * Counts of entries that went, put down in one go: three locked additions for each of a million
+ * would take longer than all the rest. Until then the counts are too high, as they are for
+ * a moment with any removal.
+ */
+struct removed {
+	uint32_t nb;	  /* all */
+	uint32_t nb_port; /* of the last ones, which were of one port */
+	uint16_t port;
+};
 
-	for (f.slot = 0; f.slot < nb_slots(fdb); f.slot++)
-		for (;;) {
-			f.word = load_word(fdb, f.slot);
-			if (!is_wanted(fdb, &f, w))
-				break;
-			if (remove_word(fdb, &f)) {
-				nb++;
-				break;
-			}
-		}
-	return nb;
+static void
+removed_put_down(struct vale_fdb *fdb, struct removed *r)
+{
+	if (r->nb_port > 0)
+		atomic_fetch_sub_explicit(
+			port_count(fdb, r->port), r->nb_port, memory_order_relaxed);
+	r->nb_port = 0;
+}
+
+static void
+removed_add(struct vale_fdb *fdb, struct removed *r, uint16_t port)
+{
+	if (port != r->port)
+		removed_put_down(fdb, r);
+	r->port = port;
+	r->nb_port++;
+	r->nb++;
+}
+
+/* Remove an entry if it is wanted. One that changes under our eyes is looked at again: it may not
+ * be wanted any more. */
+static void
+remove_if_wanted(
+	struct vale_fdb *fdb, uint32_t slot, const struct wanted *w, struct removed *removed)
+{
+	struct found f = {.slot = slot};
+
+	for (;;) {
+		f.word = load_word(fdb, slot);
+		if (!is_wanted(fdb, &f, w))
+			return;
+		if (free_word(fdb, &f))
+			break;
+	}
+	removed_add(fdb, removed, vale_fdb_entry_port_(f.word));
+}
+
+/* Over the slots from first to before end. */
+static uint32_t
+remove_wanted(struct vale_fdb *fdb, uint32_t first, uint32_t end, const struct wanted *w)
+{
+	struct removed removed = {0};
+
+	for (uint32_t slot = first; slot < end; slot++)
+		remove_if_wanted(fdb, slot, w, &removed);
+	removed_put_down(fdb, &removed);
+	if (removed.nb > 0)
+		atomic_fetch_sub_explicit(&fdb->nb_used, removed.nb, memory_order_relaxed);
+	return removed.nb;
 }
 
 uint32_t
 vale_fdb_flush(struct vale_fdb *fdb, uint16_t port, bool also_static)
 {
-	return remove_wanted(fdb, &(struct wanted){.port = port, .also_static = also_static});
+	return remove_wanted(
+		fdb, 0, nb_slots(fdb), &(struct wanted){.port = port, .also_static = also_static});
+}
+
+uint32_t
+vale_fdb_port_count(const struct vale_fdb *fdb, uint16_t port)
+{
+	int32_t n;
+
+	if (port >= fdb->nb_ports)
+		return 0;
+	n = (int32_t)atomic_load_explicit(port_count(fdb, port), memory_order_relaxed);
+	return n < 0 ? 0 : (uint32_t)n;
+}
+
+/* The part of the table from *slot on, of @p nb slots at most: *slot is moved behind it, 0 after
+ * the last. Returns its end. */
+static uint32_t
+next_part(const struct vale_fdb *fdb, uint32_t *slot, uint32_t nb, uint32_t *first)
+{
+	*first = RTE_MIN(*slot, nb_slots(fdb));
+	nb = RTE_MIN(nb, nb_slots(fdb) - *first);
+	*slot = *first + nb < nb_slots(fdb) ? *first + nb : 0;
+	return *first + nb;
+}
+
+uint32_t
+vale_fdb_sweep_part(
+	struct vale_fdb *fdb, uint32_t *slot, uint32_t nb, uint32_t now_s, uint32_t ageing_s)
+{
+	uint32_t first, end = next_part(fdb, slot, nb, &first);
+
+	if (ageing_s == 0)
+		return 0;
+	return remove_wanted(fdb, first, end,
+		&(struct wanted){.port = VALE_FDB_NONE,
+			.only_expired = true,
+			.now_s = now_s,
+			.ageing_s = ageing_s});
 }
 
 uint32_t
 vale_fdb_sweep(struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s)
 {
-	if (ageing_s == 0)
-		return 0;
-	return remove_wanted(fdb, &(struct wanted){.port = VALE_FDB_NONE,
-					  .only_expired = true,
-					  .now_s = now_s,
-					  .ageing_s = ageing_s});
+	uint32_t slot = 0;
+
+	return vale_fdb_sweep_part(fdb, &slot, UINT32_MAX, now_s, ageing_s);
 }
 
 static void
@@ -517,15 +608,16 @@ fill_entry(struct vale_fdb_entry *e, uint64_t word, uint32_t age_s)
 }
 
 uint32_t
-vale_fdb_walk(const struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s,
-	void (*fn)(void *arg, const struct vale_fdb_entry *e), void *arg)
+vale_fdb_walk_part(const struct vale_fdb *fdb, uint32_t *slot, uint32_t nb_slots, uint32_t now_s,
+	uint32_t ageing_s, void (*fn)(void *arg, const struct vale_fdb_entry *e), void *arg)
 {
+	uint32_t first, end = next_part(fdb, slot, nb_slots, &first);
 	struct vale_fdb_entry e;
 	uint32_t nb = 0;
 
-	for (uint32_t slot = 0; slot < nb_slots(fdb); slot++) {
-		uint64_t word = load_word(fdb, slot);
-		uint32_t stamp = vale_fdb_stamp_load_(fdb, slot);
+	for (uint32_t i = first; i < end; i++) {
+		uint64_t word = load_word(fdb, i);
+		uint32_t stamp = vale_fdb_stamp_load_(fdb, i);
 
 		if (is_free(word) ||
 			(is_learned(word) && vale_fdb_is_expired_(stamp, now_s, ageing_s)))
@@ -535,4 +627,13 @@ vale_fdb_walk(const struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s,
 		nb++;
 	}
 	return nb;
+}
+
+uint32_t
+vale_fdb_walk(const struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s,
+	void (*fn)(void *arg, const struct vale_fdb_entry *e), void *arg)
+{
+	uint32_t slot = 0;
+
+	return vale_fdb_walk_part(fdb, &slot, UINT32_MAX, now_s, ageing_s, fn, arg);
 }

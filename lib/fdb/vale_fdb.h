@@ -47,7 +47,8 @@
  * - An entry changes by compare-and-swap of its whole word, so a reader sees a MAC with a port
  *   that was right for it, never a mixture. A MAC that moves to another port is one swap in
  *   place. The thread whose swap succeeded adjusts the counts, which are therefore exact as soon
- *   as no swap is under way (and may be off by the number of threads while they run).
+ *   as no swap is under way (and may be off by the number of threads while they run; a flush or
+ *   sweep puts down what it removed when it is done).
  *
  * - A learning thread's swaps expect a word without the static flag. So no static entry moves or
  *   goes by learning.
@@ -213,8 +214,25 @@ int vale_fdb_del(struct vale_fdb *fdb, vale_mac_t mac);
  */
 uint32_t vale_fdb_flush(struct vale_fdb *fdb, uint16_t port, bool also_static);
 
+/**
+ * Entries of a port, as counted. Not less than there are while no thread inserts for that port: so
+ * with its queues taken from the workers, 0 means none. Any thread.
+ */
+uint32_t vale_fdb_port_count(const struct vale_fdb *fdb, uint16_t port);
+
 /** Remove learned entries older than ageing_s (0: none). Returns how many. Control thread. */
 uint32_t vale_fdb_sweep(struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s);
+
+/**
+ * The same for a part of the table, so that a big one keeps nobody waiting. Control thread.
+ *
+ * @param slot
+ *   Where to begin, 0 the first time; moved on, and 0 again when the end was reached.
+ * @param nb
+ *   Slots to look at, at most; the table has at least twice as many as vale_fdb_capacity().
+ */
+uint32_t vale_fdb_sweep_part(
+	struct vale_fdb *fdb, uint32_t *slot, uint32_t nb, uint32_t now_s, uint32_t ageing_s);
 
 /**
  * Call @p fn for every entry that has not expired. Control thread; entries that workers
@@ -225,6 +243,12 @@ uint32_t vale_fdb_sweep(struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s)
  */
 uint32_t vale_fdb_walk(const struct vale_fdb *fdb, uint32_t now_s, uint32_t ageing_s,
 	void (*fn)(void *arg, const struct vale_fdb_entry *e), void *arg);
+
+/** The same for a part of the table; @p slot and @p nb_slots as in vale_fdb_sweep_part(). An entry
+ * that is removed and comes again between two parts may be seen twice, or not. Control thread. */
+uint32_t vale_fdb_walk_part(const struct vale_fdb *fdb, uint32_t *slot, uint32_t nb_slots,
+	uint32_t now_s, uint32_t ageing_s, void (*fn)(void *arg, const struct vale_fdb_entry *e),
+	void *arg);
 
 /** Six bytes as a vale_mac_t. */
 static inline vale_mac_t

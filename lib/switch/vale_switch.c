@@ -14,6 +14,10 @@
 
 #define FDB_MZ_NAME "vale_fdb"
 
+/* Slots of an FDB that are swept in a second: half a millisecond at the most. What has expired is
+ * found by nobody, swept or not. */
+#define SWEEP_SLOTS 65536
+
 struct vale_switches *
 vale_switches_create(const struct vale_limits *limits, struct vale_workers *ws)
 {
@@ -309,7 +313,9 @@ switch_port_remove(struct vale_switches *s, struct vale_port *p)
 {
 	struct vale_switch *sw = p->sw;
 
-	vale_fdb_flush(sw->fdb, p->idx, true);
+	/* nobody learns for it any more */
+	if (vale_fdb_port_count(sw->fdb, p->idx) > 0)
+		vale_fdb_flush(sw->fdb, p->idx, true);
 	atomic_store_explicit(&sw->port[p->idx], NULL, memory_order_relaxed);
 	sw->nb_ports--;
 	vale_workers_synchronize(s->ws);
@@ -328,7 +334,7 @@ vale_switches_tick(struct vale_switches *s)
 
 	TAILQ_FOREACH (sw, &s->list, next) {
 		if (ageing_s > 0 && vale_fdb_count(sw->fdb) > 0)
-			vale_fdb_sweep(sw->fdb, now_s, ageing_s);
+			vale_fdb_sweep_part(sw->fdb, &sw->sweep_at, SWEEP_SLOTS, now_s, ageing_s);
 		switch_check_links(s, sw);
 	}
 }

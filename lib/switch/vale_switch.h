@@ -44,7 +44,8 @@ struct vale_switch {
 	/* control thread only */
 	uint32_t max_ports;
 	uint32_t nb_ports;
-	uint32_t slot; /**< which FDB memory it has */
+	uint32_t slot;	   /**< which FDB memory it has */
+	uint32_t sweep_at; /**< slot of the FDB that is swept next */
 	char name[VALE_NAME_SZ];
 	TAILQ_ENTRY(vale_switch) next;
 };

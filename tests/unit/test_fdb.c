@@ -692,6 +692,94 @@ learn_reused_slot_fresh_entry_not_expired(void **state)
 	free(fdb);
 }
 
+static void
+count_seen(void *arg, const struct vale_fdb_entry *e)
+{
+	(*(uint32_t *)arg)++;
+}
+
+/* Part by part the whole table is seen once, whatever the size of the parts. */
+static void
+walk_in_parts_sees_each_entry_once(void **state)
+{
+	struct vale_fdb *fdb = new_fdb(1000, 4);
+	uint64_t seed = 5;
+
+	for (unsigned int i = 0; i < 500; i++)
+		vale_fdb_learn(fdb, random_mac(&seed), i % PORTS, NOW, AGEING);
+	for (uint32_t part = 1; part <= 4096; part = part * 3 + 1) {
+		uint32_t slot = 0, nb = 0, seen = 0, rounds = 0;
+
+		do {
+			nb += vale_fdb_walk_part(fdb, &slot, part, NOW, AGEING, count_seen, &seen);
+			rounds++;
+		} while (slot != 0);
+		assert_int_equal(nb, 500);
+		assert_int_equal(seen, 500);
+		assert_int_equal(rounds, (nb_slots(fdb) + part - 1) / part);
+	}
+	free(fdb);
+}
+
+/* From anywhere; beyond the end there is nothing, and it begins anew. */
+static void
+walk_part_beyond_the_end_sees_nothing(void **state)
+{
+	struct vale_fdb *fdb = new_fdb(16, 4);
+	uint32_t slot = UINT32_MAX, seen = 0;
+
+	vale_fdb_learn(fdb, MAC_A, 1, NOW, AGEING);
+	assert_int_equal(
+		vale_fdb_walk_part(fdb, &slot, UINT32_MAX, NOW, AGEING, count_seen, &seen), 0);
+	assert_int_equal(slot, 0);
+	free(fdb);
+}
+
+static void
+sweep_in_parts_removes_all_expired(void **state)
+{
+	struct vale_fdb *fdb = new_fdb(1000, 4);
+	uint32_t slot = 0, nb = 0;
+	uint64_t seed = 5;
+
+	for (unsigned int i = 0; i < 500; i++)
+		vale_fdb_learn(
+			fdb, random_mac(&seed), i % PORTS, i < 200 ? NOW : NOW + AGEING, AGEING);
+	do {
+		nb += vale_fdb_sweep_part(fdb, &slot, 100, NOW + AGEING + 1, AGEING);
+	} while (slot != 0);
+	assert_int_equal(nb, 200);
+	assert_int_equal(vale_fdb_count(fdb), 300);
+	/* without ageing it moves on all the same */
+	assert_int_equal(vale_fdb_sweep_part(fdb, &slot, 100, NOW + 100000, FOREVER), 0);
+	assert_int_equal(slot, 100);
+	free(fdb);
+}
+
+/* Counts are put down in one go, for ports in turns too. */
+static void
+flush_counts_what_it_removed_by_port(void **state)
+{
+	struct vale_fdb *fdb = new_fdb(1000, 4);
+	uint64_t seed = 5;
+
+	for (unsigned int i = 0; i < 480; i++)
+		vale_fdb_learn(fdb, random_mac(&seed), i % PORTS, NOW, AGEING);
+	assert_int_equal(vale_fdb_add_static(fdb, MAC_A, 3), 0);
+	assert_int_equal(vale_fdb_port_count(fdb, 3), 480 / PORTS + 1);
+	assert_int_equal(vale_fdb_port_count(fdb, PORTS), 0);
+	assert_int_equal(vale_fdb_flush(fdb, 3, false), 480 / PORTS);
+	assert_int_equal(vale_fdb_port_count(fdb, 3), 1);
+	assert_int_equal(vale_fdb_flush(fdb, 3, true), 1);
+	assert_int_equal(vale_fdb_port_count(fdb, 3), 0);
+	assert_int_equal(vale_fdb_port_count(fdb, 4), 480 / PORTS);
+	assert_int_equal(vale_fdb_flush(fdb, VALE_FDB_NONE, false), 480 / PORTS * (PORTS - 1));
+	for (uint16_t port = 0; port < PORTS; port++)
+		assert_int_equal(vale_fdb_port_count(fdb, port), 0);
+	assert_int_equal(vale_fdb_count(fdb), 0);
+	free(fdb);
+}
+
 /* A sweeper that has read an entry as expired is late: the entry was confirmed meanwhile. */
 static void
 learn_expired_entry_confirmed_sweeper_fails(void **state)
@@ -1175,6 +1263,10 @@ main(void)
 		cmocka_unit_test(learn_flood_of_macs_from_one_port_others_stay),
 		cmocka_unit_test(learn_full_of_static_enospc_and_one_learned_goes),
 		cmocka_unit_test(learn_reused_slot_fresh_entry_not_expired),
+		cmocka_unit_test(walk_in_parts_sees_each_entry_once),
+		cmocka_unit_test(walk_part_beyond_the_end_sees_nothing),
+		cmocka_unit_test(sweep_in_parts_removes_all_expired),
+		cmocka_unit_test(flush_counts_what_it_removed_by_port),
 		cmocka_unit_test(learn_expired_entry_confirmed_sweeper_fails),
 		cmocka_unit_test(learn_removed_and_reinserted_stale_swap_fails),
 		cmocka_unit_test(learn_doubled_entry_reduced_to_one),
