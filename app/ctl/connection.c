@@ -182,13 +182,13 @@ read_records(int fd, uint32_t nb, size_t rec_sz, struct ctl_recs *out)
 }
 
 /*
- * A request whose answer is a memfd of records. On CTL_OK *out holds them and is the caller's; the
- * strings in them are not checked yet.
+ * A request whose answer is a memfd of records, and a reply that says more. On CTL_OK *out holds
+ * the records and is the caller's; the strings in them are not checked yet.
  */
 int
-ctl_call_records(struct ctl *c, const void *req, size_t rec_sz, struct ctl_recs *out)
+ctl_call_records_reply(struct ctl *c, const void *req, struct vale_ctl_reply *reply,
+	size_t reply_sz, size_t rec_sz, struct ctl_recs *out)
 {
-	struct vale_ctl_reply reply;
 	unsigned int nb_fds = 1;
 	int memfd = -1;
 	int rc = open_connection(c);
@@ -196,18 +196,27 @@ ctl_call_records(struct ctl *c, const void *req, size_t rec_sz, struct ctl_recs 
 	*out = (struct ctl_recs){0};
 	if (rc != CTL_OK)
 		return rc;
-	rc = vale_ctl_call(c->fd, req, &reply, sizeof(reply), &memfd, &nb_fds, CTL_TIMEOUT_MS);
+	rc = vale_ctl_call(c->fd, req, reply, reply_sz, &memfd, &nb_fds, CTL_TIMEOUT_MS);
 	if (rc < 0)
 		return tell_call_failed(c, -rc);
-	if (reply.error != 0)
-		return tell_refusal(c, &reply);
+	if (reply->error != 0)
+		return tell_refusal(c, reply);
 	if (nb_fds == 0)
-		rc = reply.nb_recs == 0 ? 0 : -EPROTO;
+		rc = reply->nb_recs == 0 ? 0 : -EPROTO;
 	else
-		rc = read_records(memfd, reply.nb_recs, rec_sz, out);
+		rc = read_records(memfd, reply->nb_recs, rec_sz, out);
 	if (nb_fds > 0)
 		close(memfd);
 	return rc < 0 ? tell_call_failed(c, -rc) : CTL_OK;
+}
+
+/* The same with a plain reply. */
+int
+ctl_call_records(struct ctl *c, const void *req, size_t rec_sz, struct ctl_recs *out)
+{
+	struct vale_ctl_reply reply;
+
+	return ctl_call_records_reply(c, req, &reply, sizeof(reply), rec_sz, out);
 }
 
 /*

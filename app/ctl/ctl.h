@@ -68,6 +68,8 @@ struct ctl_recs {
 int ctl_call(struct ctl *c, const void *req, void *reply, size_t reply_sz);
 int ctl_call_timeout(struct ctl *c, const void *req, void *reply, size_t reply_sz, int timeout_ms);
 int ctl_call_records(struct ctl *c, const void *req, size_t rec_sz, struct ctl_recs *out);
+int ctl_call_records_reply(struct ctl *c, const void *req, struct vale_ctl_reply *reply,
+	size_t reply_sz, size_t rec_sz, struct ctl_recs *out);
 int ctl_set_name(const struct ctl *c, char *field, size_t field_sz, const char *name);
 int ctl_set_port_name(const struct ctl *c, char *field, size_t field_sz, const char *name);
 
@@ -91,9 +93,9 @@ int ctl_capture(struct ctl *c, int argc, char **argv);
 int ctl_fdb(struct ctl *c, int argc, char **argv); /* fdb.c */
 int ctl_get(struct ctl *c, int argc, char **argv); /* variable.c */
 int ctl_set(struct ctl *c, int argc, char **argv);
-int ctl_top(struct ctl *c, int argc, char **argv);     /* top.c */
-int ctl_workers(struct ctl *c, int argc, char **argv); /* workers.c */
-int ctl_version(struct ctl *c, int argc, char **argv); /* version.c */
+int ctl_top(struct ctl *c, int argc, char **argv);	   /* top.c */
+int ctl_workers(struct ctl *c, int argc, char **argv);	   /* workers.c */
+int ctl_version(struct ctl *c, int argc, char **argv);	   /* version.c */
 int ctl_secondaries(struct ctl *c, int argc, char **argv); /* secondaries.c */
 int ctl_top(struct ctl *c, int argc, char **argv);	   /* top.c */
 int ctl_version(struct ctl *c, int argc, char **argv);	   /* version.c */

@@ -94,6 +94,82 @@ text_entries(const struct ctl_recs *recs)
 }
 
 static int
+compare(const void *x, const void *y)
+{
+	return memcmp(x, y, sizeof(((const struct vale_ctl_fdb_rec *)x)->mac));
+}
+
+/* In order of the addresses. One that moved within the table while it was read may be there twice.
+ */
+static void
+sort_entries(struct ctl_recs *all)
+{
+	struct vale_ctl_fdb_rec *r = all->recs;
+	uint32_t nb = 0;
+
+	if (all->nb == 0)
+		return;
+	qsort(r, all->nb, sizeof(r[0]), compare);
+	for (uint32_t i = 1; i < all->nb; i++) {
+		if (compare(&r[nb], &r[i]) != 0)
+			r[++nb] = r[i];
+	}
+	all->nb = nb + 1;
+}
+
+/* Add the records of a page, which are freed. Returns 0 or -errno. */
+static int
+append(struct ctl_recs *all, struct ctl_recs *page)
+{
+	const size_t sz = sizeof(struct vale_ctl_fdb_rec);
+	void *more;
+
+	if (page->nb > UINT32_MAX - all->nb) {
+		free(page->recs);
+		return -EOVERFLOW;
+	}
+	more = realloc(all->recs, ((size_t)all->nb + page->nb + 1) * sz);
+	if (more != NULL) {
+		all->recs = more;
+		if (page->nb > 0)
+			memcpy((char *)more + all->nb * sz, page->recs, page->nb * sz);
+		all->nb += page->nb;
+	}
+	free(page->recs);
+	return more != NULL ? 0 : -ENOMEM;
+}
+
+/* All pages of a switch's table. */
+static int
+fetch_entries(struct ctl *c, const char *sw, struct ctl_recs *all)
+{
+	struct vale_ctl_fdb_page_req req = {0};
+	struct vale_ctl_fdb_page_reply reply = {0};
+	int rc;
+
+	*all = (struct ctl_recs){0};
+	snprintf(req.name, sizeof(req.name), "%s", sw);
+	do {
+		struct ctl_recs page;
+
+		req.from = reply.next;
+		vale_ctl_hdr_init(&req.hdr, VALE_CTL_FDB_PAGE, sizeof(req));
+		rc = ctl_call_records_reply(
+			c, &req, &reply.r, sizeof(reply), sizeof(struct vale_ctl_fdb_rec), &page);
+		if (rc == CTL_OK)
+			rc = check_records(c, &page);
+		if (rc == CTL_OK && append(all, &page) < 0)
+			rc = ctl_refuse(c, ENOMEM, "no memory for a list of %u addresses", all->nb);
+		/* it goes on, or ends */
+		if (rc == CTL_OK && reply.next != 0 && reply.next <= req.from)
+			rc = ctl_refuse(c, EPROTO, "the switch's list of addresses is malformed");
+	} while (rc == CTL_OK && reply.next != 0);
+	if (rc != CTL_OK)
+		free(all->recs);
+	return rc;
+}
+
+static int
 list_entries(struct ctl *c, const char *sw)
 {
 	struct vale_ctl_name_req req;
@@ -101,13 +177,12 @@ list_entries(struct ctl *c, const char *sw)
 	int rc;
 
 	ctl_doing(c, "list the addresses of %s", sw);
-	rc = init_request(c, &req, VALE_CTL_FDB_LIST, sw);
+	rc = init_request(c, &req, VALE_CTL_FDB_PAGE, sw);
 	if (rc == CTL_OK)
-		rc = ctl_call_records(c, &req, sizeof(struct vale_ctl_fdb_rec), &recs);
-	if (rc == CTL_OK)
-		rc = check_records(c, &recs);
+		rc = fetch_entries(c, req.name, &recs);
 	if (rc != CTL_OK)
 		return rc;
+	sort_entries(&recs);
 	if (c->json)
 		json_entries(req.name, &recs);
 	else

@@ -168,18 +168,27 @@ sealed_memfd(const void *data, size_t size)
 }
 
 void
-vale_conn_reply_records(struct vale_conn *c, const struct vale_ctl_hdr *req, const void *recs,
-	size_t rec_sz, uint32_t nb)
+vale_conn_reply_with_records(struct vale_conn *c, const struct vale_ctl_hdr *req,
+	struct vale_ctl_reply *reply, size_t size, const void *recs, size_t rec_sz, uint32_t nb)
 {
-	struct vale_ctl_reply r = {.nb_recs = nb};
 	int fd = sealed_memfd(recs, rec_sz * nb);
 
 	if (fd < 0) {
 		vale_conn_refuse(c, req, -fd, "no memory for an answer of %u records", nb);
 		return;
 	}
-	vale_conn_reply(c, req, &r, sizeof(r), &fd, 1);
+	reply->nb_recs = nb;
+	vale_conn_reply(c, req, reply, size, &fd, 1);
 	close(fd);
+}
+
+void
+vale_conn_reply_records(struct vale_conn *c, const struct vale_ctl_hdr *req, const void *recs,
+	size_t rec_sz, uint32_t nb)
+{
+	struct vale_ctl_reply r = {0};
+
+	vale_conn_reply_with_records(c, req, &r, sizeof(r), recs, rec_sz, nb);
 }
 
 void

@@ -30,8 +30,8 @@ enum vale_ctl_type {
 	VALE_CTL_ATTACH_DPDK = 1, /* net_vale: make a dpdk port; life of the connection */
 	VALE_CTL_NOTIFY = 2,	  /* switch to client: the port was taken away */
 	VALE_CTL_VERSION_GET = 3,
-	VALE_CTL_LIST = 4,     /* reply carries a memfd of vale_ctl_port_rec */
-	VALE_CTL_FDB_LIST = 5, /* reply carries a memfd of vale_ctl_fdb_rec */
+	VALE_CTL_LIST = 4, /* reply carries a memfd of vale_ctl_port_rec */
+	/* 5: an earlier list of addresses, all in one answer */
 	VALE_CTL_FDB_ADD = 6,
 	VALE_CTL_FDB_DEL = 7,
 	VALE_CTL_FDB_FLUSH = 8,
@@ -51,6 +51,8 @@ enum vale_ctl_type {
 	VALE_CTL_CREATE_PORT = 32, /* CREATE with an owner, a tap, a virtual machine's socket */
 	VALE_CTL_ATTACH_HOST = 33, /* ATTACH_ETHDEV of an interface whose stack stays connected */
 	VALE_CTL_MEMIF_OPEN = 40,  /* net_vale in a DPDK of its own: a memif connection */
+	VALE_CTL_QUEUES = 41,	   /* reply carries a memfd of vale_ctl_queue_rec */
+	VALE_CTL_FDB_PAGE = 42,	   /* a part of a switch's addresses: a memfd of vale_ctl_fdb_rec */
 };
 
 /** First on every message, both ways. */
@@ -72,7 +74,7 @@ struct vale_ctl_reply {
 };
 static_assert(sizeof(struct vale_ctl_reply) == 280, "layout");
 
-/** (c) LIST, DESTROY, DETACH, WAIT, FDB_LIST, FDB_DEL, FDB_FLUSH, FDB_ADD, CREATE, MEMIF_OPEN. */
+/** (c) LIST, DESTROY, DETACH, WAIT, FDB_DEL, FDB_FLUSH, FDB_ADD, CREATE, MEMIF_OPEN. */
 struct vale_ctl_name_req {
 	struct vale_ctl_hdr hdr;
 	char name[32];	/* port or switch; LIST: "" = all, a switch, or a port */
@@ -287,7 +289,28 @@ struct vale_ctl_port_rec {
 };
 static_assert(sizeof(struct vale_ctl_port_rec) == 328, "layout");
 
-/** (s) One FDB entry, in the memfd of FDB_LIST. */
+/**
+ * (c) FDB_PAGE. The table is dumped in pages, so that the switch has time for others between them:
+ * ask from 0 on, then from where the reply says, until it says 0. What changes meanwhile may be
+ * missed, or be there twice.
+ */
+struct vale_ctl_fdb_page_req {
+	struct vale_ctl_hdr hdr;
+	char name[32]; /* switch */
+	uint32_t from;
+	uint32_t reserved;
+};
+static_assert(sizeof(struct vale_ctl_fdb_page_req) == 56, "layout");
+
+/** (s) FDB_PAGE. In no order. */
+struct vale_ctl_fdb_page_reply {
+	struct vale_ctl_reply r;
+	uint32_t next; /* where to ask on from; 0: this was the last page */
+	uint32_t reserved;
+};
+static_assert(sizeof(struct vale_ctl_fdb_page_reply) == 288, "layout");
+
+/** (s) One FDB entry, in the memfd of FDB_PAGE. */
 struct vale_ctl_fdb_rec {
 	uint8_t mac[6];
 	uint8_t is_static;
@@ -309,6 +332,17 @@ struct vale_ctl_worker_rec {
 	uint64_t batches[VALE_CTL_BATCH_CLASSES]; /* of 1, 2 to 3, 4 to 7, ... 1,024 frames */
 };
 static_assert(sizeof(struct vale_ctl_worker_rec) == 120, "layout");
+
+/** (s) One receive queue, in the memfd of QUEUES, whose request is just a header; by worker. */
+struct vale_ctl_queue_rec {
+	char port[16];
+	uint16_t queue;	 /* of the port */
+	uint16_t worker; /* that polls it: place in the list of WORKERS */
+	uint32_t load;	 /* thousandths of a core that its frames take */
+	uint64_t frames; /* consumed since it was attached */
+};
+static_assert(sizeof(struct vale_ctl_queue_rec) == 32, "layout");
+
 enum vale_ctl_secondary_state {
 	VALE_CTL_SECONDARY_STARTING = 0, /* in EAL's start */
 	VALE_CTL_SECONDARY_RUNNING = 1,

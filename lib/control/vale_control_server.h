@@ -84,6 +84,9 @@ void vale_conn_refuse(struct vale_conn *c, const struct vale_ctl_hdr *req, int e
 /** Reply with a sealed memfd of @p nb records of @p rec_sz bytes. */
 void vale_conn_reply_records(struct vale_conn *c, const struct vale_ctl_hdr *req, const void *recs,
 	size_t rec_sz, uint32_t nb);
+/** The same with a reply that says more. nb_recs and the header are filled in. */
+void vale_conn_reply_with_records(struct vale_conn *c, const struct vale_ctl_hdr *req,
+	struct vale_ctl_reply *reply, size_t size, const void *recs, size_t rec_sz, uint32_t nb);
 /** Send NOTIFY. */
 void vale_conn_notify(struct vale_conn *c, enum vale_ctl_event event, const char *text);
 

@@ -7,6 +7,7 @@
 
 #include <rte_version.h>
 
+#include "admin.h"
 #include "vale_admin.h"
 #include "vale_config.h"
 #include "vale_gate.h"
@@ -29,26 +30,26 @@ static struct {
 	TAILQ_HEAD(, waiter) waiters;
 } a;
 
-static void
-reply_ok(struct vale_conn *c, const struct vale_ctl_hdr *msg)
+void
+admin_reply_ok(struct vale_conn *c, const struct vale_ctl_hdr *msg)
 {
 	struct vale_ctl_reply r = {0};
 
 	vale_conn_reply(c, msg, &r, sizeof(r), NULL, 0);
 }
 
-static void
-answer(struct vale_conn *c, const struct vale_ctl_hdr *msg, int ret, const char *why)
+void
+admin_answer(struct vale_conn *c, const struct vale_ctl_hdr *msg, int ret, const char *why)
 {
 	if (ret < 0)
 		vale_conn_refuse(c, msg, -ret, "%s", why);
 	else
-		reply_ok(c, msg);
+		admin_reply_ok(c, msg);
 }
 
 /* Check the strings of a name request and take the port's name apart. */
-static bool
-check_name(struct vale_conn *c, const struct vale_ctl_hdr *msg, const char *text, size_t sz,
+bool
+admin_check_name(struct vale_conn *c, const struct vale_ctl_hdr *msg, const char *text, size_t sz,
 	struct vale_name *name)
 {
 	const char *why;
@@ -60,28 +61,6 @@ check_name(struct vale_conn *c, const struct vale_ctl_hdr *msg, const char *text
 	if (ret < 0)
 		vale_conn_refuse(c, msg, -ret, "%s: %s", text, why);
 	return ret == 0;
-}
-
-/* Find the switch that a request names. */
-static struct vale_switch *
-find_switch(struct vale_conn *c, const struct vale_ctl_hdr *msg, const char *text, size_t sz)
-{
-	struct vale_switch *sw;
-	char name[VALE_NAME_SZ];
-	const char *why;
-	int ret;
-
-	if (!vale_conn_check_text(c, msg, text, sz, "switch name"))
-		return NULL;
-	ret = vale_name_parse_switch(text, name, &why);
-	if (ret < 0) {
-		vale_conn_refuse(c, msg, -ret, "%s: %s", text, why);
-		return NULL;
-	}
-	sw = vale_switch_find(a.switches, name);
-	if (sw == NULL)
-		vale_conn_refuse(c, msg, ENOENT, "there is no switch %s", name);
-	return sw;
 }
 
 /* ---- list ---- */
@@ -204,129 +183,6 @@ handle_list(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	free(recs);
 }
 
-/* ---- fdb ---- */
-
-struct fdb_list {
-	struct vale_switch *sw;
-	struct vale_ctl_fdb_rec *recs;
-	uint32_t nb, room;
-};
-
-static void
-fdb_record(void *arg, const struct vale_fdb_entry *e)
-{
-	struct fdb_list *l = arg;
-	struct vale_port *p = atomic_load_explicit(&l->sw->port[e->port], memory_order_relaxed);
-	struct vale_ctl_fdb_rec *r;
-
-	if (p == NULL || l->nb == l->room)
-		return;
-	r = &l->recs[l->nb++];
-	memcpy(r->mac, e->mac, sizeof(r->mac));
-	r->is_static = e->is_static;
-	r->age_s = e->age_s;
-	snprintf(r->port, sizeof(r->port), "%s", p->name.full);
-}
-
-static int
-compare_fdb(const void *x, const void *y)
-{
-	return memcmp(x, y, 6);
-}
-
-static void
-handle_fdb_list(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
-{
-	const struct vale_ctl_name_req *req = (const void *)msg;
-	struct vale_workers *ws = vale_switches_workers(a.switches);
-	struct fdb_list l = {.sw = find_switch(c, msg, req->name, sizeof(req->name))};
-
-	if (l.sw == NULL)
-		return;
-	/* workers learn meanwhile: some room for what comes between count and walk */
-	l.room = vale_fdb_count(l.sw->fdb) + 1024;
-	l.recs = calloc(l.room, sizeof(l.recs[0]));
-	if (l.recs == NULL) {
-		vale_conn_refuse(c, msg, ENOMEM, "no memory for the list of %u addresses", l.room);
-		return;
-	}
-	vale_fdb_walk(l.sw->fdb, vale_now_s(), atomic_load(&ws->tun.ageing_s), fdb_record, &l);
-	qsort(l.recs, l.nb, sizeof(l.recs[0]), compare_fdb);
-	vale_conn_reply_records(c, msg, l.recs, sizeof(l.recs[0]), l.nb);
-	free(l.recs);
-}
-
-/* The port that a request on a switch names. */
-static struct vale_port *
-find_port_on(struct vale_conn *c, const struct vale_ctl_hdr *msg, struct vale_switch *sw,
-	const char *text, size_t sz)
-{
-	struct vale_port *p;
-	struct vale_name name;
-
-	if (!check_name(c, msg, text, sz, &name))
-		return NULL;
-	p = vale_switch_find_port(a.switches, name.full);
-	if (p == NULL || p->sw != sw) {
-		vale_conn_refuse(
-			c, msg, ENXIO, "there is no port %s on switch %s", name.full, sw->name);
-		return NULL;
-	}
-	return p;
-}
-
-static void
-handle_fdb_add(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
-{
-	const struct vale_ctl_name_req *req = (const void *)msg;
-	struct vale_switch *sw = find_switch(c, msg, req->name, sizeof(req->name));
-	struct vale_port *p;
-	int ret;
-
-	if (sw == NULL)
-		return;
-	p = find_port_on(c, msg, sw, req->port, sizeof(req->port));
-	if (p == NULL)
-		return;
-	ret = vale_fdb_add_static(sw->fdb, vale_mac_from_bytes(req->mac), p->idx);
-	answer(c, msg, ret,
-		ret == -EEXIST	 ? "the address has a static entry already; delete it first"
-		: ret == -EINVAL ? "a group or zero address cannot be entered"
-				 : "all places for this address hold static entries; delete some, "
-				   "or raise --fdb-size");
-}
-
-static void
-handle_fdb_del(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
-{
-	const struct vale_ctl_name_req *req = (const void *)msg;
-	struct vale_switch *sw = find_switch(c, msg, req->name, sizeof(req->name));
-
-	if (sw != NULL)
-		answer(c, msg, vale_fdb_del(sw->fdb, vale_mac_from_bytes(req->mac)),
-			"the address has no entry");
-}
-
-static void
-handle_fdb_flush(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
-{
-	const struct vale_ctl_name_req *req = (const void *)msg;
-	struct vale_switch *sw = find_switch(c, msg, req->name, sizeof(req->name));
-	uint16_t idx = VALE_FDB_NONE;
-
-	if (sw == NULL)
-		return;
-	if (req->port[0] != '\0') {
-		struct vale_port *p = find_port_on(c, msg, sw, req->port, sizeof(req->port));
-
-		if (p == NULL)
-			return;
-		idx = p->idx;
-	}
-	vale_fdb_flush(sw->fdb, idx, false);
-	reply_ok(c, msg);
-}
-
 /* ---- ports ---- */
 
 static void
@@ -336,14 +192,14 @@ handle_create(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	char why[VALE_CTL_TEXT_SZ] = "";
 	struct vale_name name;
 
-	if (!check_name(c, msg, req->name, sizeof(req->name), &name))
+	if (!admin_check_name(c, msg, req->name, sizeof(req->name), &name))
 		return;
 	if (req->has_mac && (req->mac[0] & 1)) {
 		vale_conn_refuse(c, msg, EINVAL,
 			"%s: a group address cannot be a port's MAC address", name.full);
 		return;
 	}
-	answer(c, msg,
+	admin_answer(c, msg,
 		vale_switch_create_port(a.switches, &name, req->has_mac ? req->mac : NULL, why),
 		why);
 }
@@ -374,7 +230,7 @@ handle_create_port(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *ms
 	struct vale_name name;
 	int ret;
 
-	if (!check_name(c, msg, req->name, sizeof(req->name), &name) ||
+	if (!admin_check_name(c, msg, req->name, sizeof(req->name), &name) ||
 		!vale_conn_check_text(c, msg, req->path, sizeof(req->path), "path"))
 		return;
 	if (req->has_mac && (req->mac[0] & 1)) {
@@ -387,7 +243,7 @@ handle_create_port(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *ms
 	ret = create_port(req, &name, why);
 	if (ret == 0 && req->has_owner)
 		vale_switch_reserve_port(vale_switch_find_port(a.switches, name.full), req->owner);
-	answer(c, msg, ret, why);
+	admin_answer(c, msg, ret, why);
 }
 
 /* Whether a device goes with its client, which needs locks of DPDK's. */
@@ -406,11 +262,11 @@ handle_destroy(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	char why[VALE_CTL_TEXT_SZ] = "";
 	struct vale_name name;
 
-	if (!check_name(c, msg, req->name, sizeof(req->name), &name) ||
+	if (!admin_check_name(c, msg, req->name, sizeof(req->name), &name) ||
 		(has_device(vale_switch_find_port(a.switches, name.full)) &&
 			vale_gate_defer(c, msg, handle_destroy, arg)))
 		return;
-	answer(c, msg, vale_switch_destroy_port(a.switches, name.full, why), why);
+	admin_answer(c, msg, vale_switch_destroy_port(a.switches, name.full, why), why);
 }
 
 static void
@@ -421,7 +277,7 @@ handle_detach(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	struct vale_name name;
 	struct vale_port *p;
 
-	if (!check_name(c, msg, req->name, sizeof(req->name), &name))
+	if (!admin_check_name(c, msg, req->name, sizeof(req->name), &name))
 		return;
 	p = vale_switch_find_port(a.switches, name.full);
 	ep = p == NULL ? NULL : atomic_load(&p->ep);
@@ -440,7 +296,7 @@ handle_detach(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	if (has_device(p) && vale_gate_defer(c, msg, handle_detach, arg))
 		return;
 	vale_switch_evict(a.switches, ep, "the operator detached this port");
-	reply_ok(c, msg);
+	admin_reply_ok(c, msg);
 }
 
 /* ---- wait ---- */
@@ -464,7 +320,7 @@ on_attach(void *arg, struct vale_port *port)
 		if (strcmp(w->name, port->name.full) != 0)
 			continue;
 		vale_conn_on_close(w->conn, NULL, NULL);
-		reply_ok(w->conn, &w->req);
+		admin_reply_ok(w->conn, &w->req);
 		waiter_free(w);
 	}
 }
@@ -477,11 +333,11 @@ handle_wait(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	struct vale_port *p;
 	struct waiter *w;
 
-	if (!check_name(c, msg, req->name, sizeof(req->name), &name))
+	if (!admin_check_name(c, msg, req->name, sizeof(req->name), &name))
 		return;
 	p = vale_switch_find_port(a.switches, name.full);
 	if (p != NULL && atomic_load(&p->ep) != NULL) {
-		reply_ok(c, msg);
+		admin_reply_ok(c, msg);
 		return;
 	}
 	if (vale_conn_bound(c)) {
@@ -527,7 +383,7 @@ handle_set(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 
 	if (vale_conn_check_text(c, msg, req->name, sizeof(req->name), "name") &&
 		vale_conn_check_text(c, msg, req->value, sizeof(req->value), "value"))
-		answer(c, msg, vale_vars_set(req->name, req->value, why), why);
+		admin_answer(c, msg, vale_vars_set(req->name, req->value, why), why);
 }
 
 static void
@@ -562,10 +418,6 @@ vale_admin_init(
 	vale_vars_init(s, conf->pool, conf->verbose);
 	vale_switches_on_attach(s, on_attach, NULL);
 	vale_server_handle(server, VALE_CTL_LIST, name_sz, handle_list, NULL);
-	vale_server_handle(server, VALE_CTL_FDB_LIST, name_sz, handle_fdb_list, NULL);
-	vale_server_handle_operator(server, VALE_CTL_FDB_ADD, name_sz, handle_fdb_add, NULL);
-	vale_server_handle_operator(server, VALE_CTL_FDB_DEL, name_sz, handle_fdb_del, NULL);
-	vale_server_handle_operator(server, VALE_CTL_FDB_FLUSH, name_sz, handle_fdb_flush, NULL);
 	vale_server_handle_operator(server, VALE_CTL_CREATE, name_sz, handle_create, NULL);
 	vale_server_handle_operator(server, VALE_CTL_CREATE_PORT,
 		sizeof(struct vale_ctl_create_req), handle_create_port, NULL);
@@ -576,6 +428,7 @@ vale_admin_init(
 	vale_server_handle_operator(server, VALE_CTL_SET, var_sz, handle_set, NULL);
 	vale_server_handle(
 		server, VALE_CTL_VERSION_GET, sizeof(struct vale_ctl_hdr), handle_version, NULL);
+	admin_fdb_init(s, server);
 	vale_worker_list_init(vale_switches_workers(s), server);
 	return vale_server_every(server, 1000, tick, NULL);
 }
