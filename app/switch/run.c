@@ -404,7 +404,11 @@ static int
 worker_main(void *arg)
 {
 	const struct worker_arg *w = arg;
+	char name[16];
 
+	/* for top -H and perf; the main lcore keeps the name of the process */
+	snprintf(name, sizeof(name), "vale-worker-%u", rte_lcore_id());
+	pthread_setname_np(pthread_self(), name);
 	return vale_worker_run(w->ws, w->idx);
 }
 

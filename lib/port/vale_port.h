@@ -78,9 +78,17 @@ struct vale_pkt {
 	uint16_t flags;	  /**< VALE_PKT_* */
 };
 
+/** What a queue costs its worker. Control thread only. */
+struct vale_rxq_load {
+	uint64_t busy;	/**< as last read */
+	uint32_t looks; /**< times that it was measured since a worker has it */
+	uint16_t share; /**< thousandths of a core, smoothed */
+	uint16_t rest;	/**< looks for which it is not to move */
+};
+
 /**
  * A receive queue: what one worker polls. Embedded by each kind in a struct of its own.
- * Constant after creation but for worker and waiting.
+ * Constant after creation but for what says who writes it.
  */
 struct vale_rxq {
 	struct vale_endpoint *ep;
@@ -90,6 +98,10 @@ struct vale_rxq {
 			    timer; owned by the kind */
 	bool wait_edge;	 /**< wait_fd is an eventfd that is rung after arm(): wait on it
 			    edge-triggered */
+	_Atomic uint64_t
+		frames;	       /**< consumed, refused ones included; worker writes, once a batch */
+	_Atomic uint64_t busy; /**< cycles spent on them, an estimate; worker writes */
+	struct vale_rxq_load load;
 };
 
 /** What came of a tx() call; the kind adds to it, the core zeroes it before. */

@@ -405,12 +405,19 @@ tick(void *arg)
 	vale_switches_tick(a.switches);
 }
 
+static void
+spread(void *arg)
+{
+	vale_workers_spread(arg);
+}
+
 int
 vale_admin_init(
 	const struct vale_admin_conf *conf, struct vale_switches *s, struct vale_server *server)
 {
 	const size_t name_sz = sizeof(struct vale_ctl_name_req);
 	const size_t var_sz = sizeof(struct vale_ctl_var_req);
+	int ret;
 
 	a.conf = *conf;
 	a.switches = s;
@@ -430,7 +437,10 @@ vale_admin_init(
 		server, VALE_CTL_VERSION_GET, sizeof(struct vale_ctl_hdr), handle_version, NULL);
 	admin_fdb_init(s, server);
 	vale_worker_list_init(vale_switches_workers(s), server);
-	return vale_server_every(server, 1000, tick, NULL);
+	ret = vale_server_every(server, 1000, tick, NULL);
+	if (ret == 0)
+		ret = vale_server_every(server, VALE_SPREAD_MS, spread, vale_switches_workers(s));
+	return ret;
 }
 
 void

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include <rte_branch_prediction.h>
+#include <rte_cycles.h>
 
 #include "plan.h"
 
@@ -38,6 +39,30 @@ swap(struct plan_entry *a, struct plan_entry *b)
 	*b = t;
 }
 
+/* In a round that is timed: charge the queue with what went by since the last one was done. */
+static void
+charge(struct vale_plan *p, struct vale_rxq *q, unsigned int n)
+{
+	uint64_t now = rte_rdtsc();
+
+	if (n > 0)
+		vale_counter_add(&q->busy, (now - p->since) * PLAN_TIMED_PART);
+	p->since = now;
+}
+
+static inline unsigned int
+poll_queue(struct vale_plan *p, struct vale_rxq *q, struct vale_forward *f,
+	const struct vale_tunables *tun, uint32_t now_s)
+{
+	unsigned int n = vale_forward_queue(f, q, tun, now_s);
+
+	if (n > 0)
+		vale_counter_add(&q->frames, n);
+	if (unlikely(p->since != 0))
+		charge(p, q, n);
+	return n;
+}
+
 static unsigned int
 poll_hot(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables *tun,
 	uint32_t now_s)
@@ -47,7 +72,7 @@ poll_hot(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables
 	for (uint16_t i = 0; i < p->nb_hot;) {
 		struct plan_entry *e = &p->order[i];
 
-		n = vale_forward_queue(f, e->q, tun, now_s);
+		n = poll_queue(p, e->q, f, tun, now_s);
 		total += n;
 		if (likely(n > 0))
 			e->empty = 0;
@@ -73,7 +98,7 @@ poll_cold(struct vale_plan *p, unsigned int nb, struct vale_forward *f,
 		if (p->next_cold >= p->nb_rxq - p->nb_hot)
 			p->next_cold = 0;
 		e = &p->order[p->nb_hot + p->next_cold];
-		n = vale_forward_queue(f, e->q, tun, now_s);
+		n = poll_queue(p, e->q, f, tun, now_s);
 		p->next_cold++;
 		if (n == 0)
 			continue;
@@ -86,17 +111,34 @@ poll_cold(struct vale_plan *p, unsigned int nb, struct vale_forward *f,
 	return total;
 }
 
+/* How many cold queues to look at in a round in which the hot ones had so many frames. */
+static unsigned int
+cold_share(unsigned int nb_cold, unsigned int frames)
+{
+	unsigned int most = (nb_cold + PLAN_COLD_PARTS - 1) / PLAN_COLD_PARTS;
+	unsigned int nb = frames / PLAN_COLD_FRAMES;
+
+	if (frames == 0)
+		return nb_cold;
+	return nb < 1 ? 1 : RTE_MIN(nb, most);
+}
+
 unsigned int
 plan_poll(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables *tun,
 	uint32_t now_s)
 {
 	unsigned int nb_cold = p->nb_rxq - p->nb_hot;
-	unsigned int total = poll_hot(p, f, tun, now_s);
+	unsigned int total;
+
+	p->since = 0;
+	if (unlikely(p->to_timed-- == 0)) {
+		p->to_timed = PLAN_TIMED_PART - 1;
+		p->since = rte_rdtsc();
+	}
+	total = poll_hot(p, f, tun, now_s);
 
 	/* those that have just cooled down were polled */
 	if (unlikely(nb_cold > 0))
-		total += poll_cold(p,
-			total == 0 ? nb_cold : (nb_cold + PLAN_COLD_PARTS - 1) / PLAN_COLD_PARTS, f,
-			tun, now_s);
+		total += poll_cold(p, cold_share(nb_cold, total), f, tun, now_s);
 	return total;
 }

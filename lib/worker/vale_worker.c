@@ -14,10 +14,7 @@
 #include <rte_malloc.h>
 #include <rte_pause.h>
 
-#include "forward.h"
-#include "plan.h"
-#include "vale_log.h"
-#include "vale_worker.h"
+#include "worker.h"
 
 /* How long a worker looks at empty queues before it sleeps, in microseconds. Waking costs a client
  * a system call of about one microsecond and the worker some ten; at more than some tens
@@ -27,43 +24,10 @@
 /* Rounds with traffic between two readings of the clock that FDB entries are stamped with. */
 #define NOW_ROUNDS 256
 
-/* How the control thread waits for workers: so many looks, then sleeps of so many microseconds. */
-#define SYNC_SPINS 1000
-#define SYNC_SLEEP_US 20
-
-/* What epoll tells us of a descriptor: its number, and whether it is watched edge-triggered. */
-#define WATCH_EDGE (UINT64_C(1) << 32)
-
-struct vale_worker {
-	/* control thread writes, worker reads */
-	_Atomic(struct vale_plan *) plan __rte_cache_aligned;
-	int epoll_fd;
-	int wake_fd;
-	/* worker only */
-	uint64_t idle_since __rte_cache_aligned; /* TSC, 0 = busy */
-	uint32_t now_s;
-	uint32_t now_rounds;
-	_Atomic uint64_t sleeps;
-	struct vale_forward fwd;
-	/* written when the thread starts and ends */
-	_Atomic bool running __rte_cache_aligned;
-	clockid_t cpu_clock;
-	unsigned int lcore;
-};
-
 uint32_t
 vale_now_s(void)
 {
 	return (uint32_t)(rte_get_tsc_cycles() / rte_get_tsc_hz());
-}
-
-static int
-worker_watch(struct vale_worker *w, int fd, bool edge)
-{
-	struct epoll_event ev = {.events = EPOLLIN | (edge ? (uint32_t)EPOLLET : 0)};
-
-	ev.data.u64 = (uint32_t)fd | (edge ? WATCH_EDGE : 0);
-	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
 static void
@@ -305,94 +269,4 @@ vale_workers_stop(struct vale_workers *ws)
 	atomic_store(&ws->stop, true);
 	for (unsigned int i = 0; i < ws->nb; i++)
 		vale_worker_wake(ws, i);
-}
-
-void
-vale_workers_synchronize(struct vale_workers *ws)
-{
-	uint64_t token = rte_rcu_qsbr_start(ws->qsbr);
-
-	/* A worker passes within microseconds, unless it is not on its CPU: perhaps because we are.
-	 */
-	for (unsigned int i = 0; rte_rcu_qsbr_check(ws->qsbr, token, false) == 0; i++) {
-		if (i < SYNC_SPINS)
-			rte_pause();
-		else
-			usleep(SYNC_SLEEP_US);
-	}
-}
-
-/* Publish a plan, wait until nobody reads the old one, free it. */
-static void
-plan_swap(struct vale_workers *ws, unsigned int idx, struct vale_plan *plan)
-{
-	struct vale_plan *old;
-
-	/* acq_rel: what is in the new plan is visible to who reads its pointer */
-	old = atomic_exchange_explicit(&ws->w[idx]->plan, plan, memory_order_acq_rel);
-	vale_worker_wake(ws, idx);
-	vale_workers_synchronize(ws);
-	free(old);
-}
-
-static unsigned int
-least_loaded(const struct vale_workers *ws)
-{
-	unsigned int best = 0;
-
-	for (unsigned int i = 1; i < ws->nb; i++) {
-		if (atomic_load(&ws->w[i]->plan)->nb_rxq < atomic_load(&ws->w[best]->plan)->nb_rxq)
-			best = i;
-	}
-	return best;
-}
-
-int
-vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q)
-{
-	unsigned int idx = least_loaded(ws);
-	struct vale_plan *old = atomic_load(&ws->w[idx]->plan);
-	struct vale_plan *plan = plan_alloc(old->nb_rxq + 1);
-	int ret;
-
-	if (plan == NULL)
-		return -ENOMEM;
-	if (q->wait_fd >= 0) {
-		ret = worker_watch(ws->w[idx], q->wait_fd, q->wait_edge);
-		if (ret < 0) {
-			free(plan);
-			return ret;
-		}
-	}
-	memcpy(plan->rxq, old->rxq, old->nb_rxq * sizeof(old->rxq[0]));
-	plan->rxq[old->nb_rxq] = q;
-	plan_ready(plan);
-	q->worker = idx;
-	plan_swap(ws, idx, plan);
-	return 0;
-}
-
-void
-vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q)
-{
-	struct vale_worker *w = ws->w[q->worker];
-	struct vale_plan *old = atomic_load(&w->plan);
-	struct vale_plan *plan;
-	unsigned int n = 0;
-
-	/* without memory there is no way back: wait for it rather than let a worker poll a dead
-	 * queue */
-	while ((plan = plan_alloc(old->nb_rxq)) == NULL) {
-		VALE_LOG(ERR, "no memory to take a queue from a worker; trying again");
-		usleep(100000);
-	}
-	for (unsigned int i = 0; i < old->nb_rxq; i++) {
-		plan->rxq[n] = old->rxq[i];
-		n += old->rxq[i] != q;
-	}
-	plan->nb_rxq = n;
-	plan_ready(plan);
-	if (q->wait_fd >= 0)
-		epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, q->wait_fd, NULL);
-	plan_swap(ws, q->worker, plan);
 }

@@ -35,6 +35,7 @@ struct vale_workers {
 	struct vale_worker *w[VALE_WORKERS_MAX];
 	struct vale_tunables tun;
 	_Atomic bool stop;
+	uint64_t looked_at;		 /**< TSC when loads were last measured; control thread */
 	void (*before_sleep)(void *arg); /**< called by a worker that is about to sleep; set before
 					    they run; may be NULL */
 	void *before_sleep_arg;
@@ -92,8 +93,8 @@ void vale_worker_stats(
 void vale_worker_wake(struct vale_workers *ws, unsigned int idx);
 
 /**
- * Give a worker a receive queue. The worker with the fewest queues is chosen. Control thread;
- * blocks until workers have passed a quiescent state.
+ * Give a worker a receive queue. The worker with the least load is chosen, of several the one with
+ * the fewest queues. Control thread; blocks until workers have passed a quiescent state.
  *
  * @return 0 or -ENOMEM, or the negative errno of epoll_ctl.
  */
@@ -101,6 +102,25 @@ int vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q);
 
 /** Take it away again. No worker touches it after return. Control thread; blocks likewise. */
 void vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q);
+
+/** How often vale_workers_spread() wants to be called, in milliseconds. */
+#define VALE_SPREAD_MS 500
+
+/**
+ * Measure the load of all queues, and move queues between workers if that helps. Control thread;
+ * blocks until workers have passed a quiescent state if a queue moves. Frames keep their order.
+ */
+void vale_workers_spread(struct vale_workers *ws);
+
+/**
+ * The queues that a worker polls. Control thread.
+ *
+ * @param rxq
+ *   Receives up to @p room of them; NULL: they are only counted.
+ * @return number of queues filled in, or counted.
+ */
+uint32_t vale_worker_queues(
+	const struct vale_workers *ws, unsigned int idx, struct vale_rxq **rxq, uint32_t room);
 
 /** Wait until every worker has passed a quiescent state. Control thread. */
 void vale_workers_synchronize(struct vale_workers *ws);

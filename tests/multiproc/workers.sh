@@ -93,7 +93,7 @@ for workers in 2 3; do
 	for ((i = 0; i < workers; i++)); do lcores=$lcores,$((120 + i))@$cpus; done
 	switch_start --lcores "$lcores" -- --ring-size 4096 --mbufs 32768
 	free=$(mbufs_free)
-	threads=$(cat "/proc/$SWITCH_PID/task/"*/comm | grep -c '^rte-worker\|^lcore-worker' || true)
+	threads=$(cat "/proc/$SWITCH_PID/task/"*/comm | grep -c '^vale-worker' || true)
 	expect_eq $workers "$threads" "$workers workers"
 	peer_start a valea:a,queues=8
 	peer_start b valea:b,queues=8
