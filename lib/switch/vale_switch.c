@@ -221,7 +221,7 @@ port_free(struct vale_port *p)
 static struct vale_port *
 port_create(struct vale_switches *s, struct vale_switch *sw, const struct vale_name *name)
 {
-	struct vale_port *p = calloc(1, sizeof(*p));
+	struct vale_port *p = vale_alloc_lines(sizeof(*p));
 
 	if (p == NULL)
 		return NULL;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdalign.h>
-#include <stdlib.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_cycles.h>
@@ -12,7 +11,7 @@ plan_alloc(unsigned int nb)
 {
 	size_t head = RTE_ALIGN_CEIL(sizeof(struct vale_plan) + nb * sizeof(struct vale_rxq *),
 		alignof(struct plan_entry));
-	struct vale_plan *p = calloc(1, head + nb * sizeof(struct plan_entry));
+	struct vale_plan *p = vale_alloc_lines(head + nb * sizeof(struct plan_entry));
 
 	if (p == NULL)
 		return NULL;

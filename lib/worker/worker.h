@@ -7,7 +7,9 @@
  * What the files of lib/worker share of a worker. Private to lib/worker.
  */
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -36,6 +38,15 @@ struct vale_worker {
 	clockid_t cpu_clock;
 	unsigned int lcore;
 };
+
+/* What the control thread writes, what the worker writes for each batch, and the rest are on lines of
+ * their own; so are the counters that a worker has of a port. */
+static_assert(offsetof(struct vale_worker, idle_since) >= RTE_CACHE_LINE_SIZE, "own line");
+static_assert(offsetof(struct vale_worker, running) / RTE_CACHE_LINE_SIZE >
+		      (offsetof(struct vale_worker, fwd) + sizeof(struct vale_forward) - 1) /
+			      RTE_CACHE_LINE_SIZE,
+	"own line");
+static_assert(sizeof(struct vale_counters) % (2 * RTE_CACHE_LINE_SIZE) == 0, "own pair of lines");
 
 /* ---- queues.c ---- */
 

@@ -135,7 +135,7 @@ port_make_doorbells(struct dpdk_port *p)
 static struct dpdk_port *
 port_alloc(const struct vale_ctl_attach_dpdk_req *req, pid_t pid)
 {
-	struct dpdk_port *p = calloc(1, sizeof(*p));
+	struct dpdk_port *p = vale_alloc_lines(sizeof(*p));
 
 	if (p == NULL)
 		return NULL;

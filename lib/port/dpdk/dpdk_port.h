@@ -28,7 +28,7 @@ struct dpdk_rxq {
 	struct rte_ring *ring;
 	uintptr_t pool_lo, pool_sz; /**< where mbufs of the pool lie */
 	uint32_t flat_max;	    /**< bytes that fit behind VALE_FLAT_OFF */
-};
+} __rte_cache_aligned;
 
 /** Frames to the client. */
 struct dpdk_txq {
@@ -37,7 +37,7 @@ struct dpdk_txq {
 	int event_fd; /**< rung when the client sleeps */
 	rte_spinlock_t
 		lock; /**< between workers; of this process, whose threads do not die by halves */
-};
+} __rte_cache_aligned;
 
 /** A slot that a client holds. */
 struct dpdk_port {

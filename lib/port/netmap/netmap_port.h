@@ -55,14 +55,14 @@ struct nm_rxq {
 	_Atomic uint32_t frozen;    /**< head of a ring whose last user has gone */
 	_Atomic uint32_t *shm_head; /**< head of others */
 	struct vale_seg *segs;	    /**< pieces of the frames of a batch */
-};
+} __rte_cache_aligned;
 
 /** Frames to the client: its receive ring. */
 struct nm_txq {
 	struct nm_ring ring;
 	rte_spinlock_t lock; /**< between workers */
 	uint32_t hwtail;     /**< next slot to fill; under the lock */
-};
+} __rte_cache_aligned;
 
 /** Who may sleep on a port. Immutable; replaced by the control thread. */
 struct nm_sleepers {

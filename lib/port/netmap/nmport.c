@@ -419,7 +419,7 @@ port_get_region(struct nm_port *p, const struct nm_register *req, char *why)
 static struct nm_port *
 port_create(const struct nm_register *req, struct vale_conn *c, int *err, char *why)
 {
-	struct nm_port *p = calloc(1, sizeof(*p));
+	struct nm_port *p = vale_alloc_lines(sizeof(*p));
 
 	*err = -ENOMEM;
 	if (p == NULL) {

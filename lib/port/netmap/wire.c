@@ -156,7 +156,7 @@ nm_wire_create(
 	const struct vale_name *a, const struct vale_name *b, struct nm_wire **out, char *why)
 {
 	const struct vale_name *name[2] = {a, b};
-	struct nm_wire *w = calloc(1, sizeof(*w));
+	struct nm_wire *w = vale_alloc_lines(sizeof(*w));
 	int ret;
 
 	if (w == NULL) {
