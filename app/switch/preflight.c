@@ -149,8 +149,8 @@ check_free(const struct preflight *p, char *why, size_t sz)
 	nr_hugepages_path(page_sz, path, sizeof(path));
 	snprintf(why, sz,
 		"%llu MB of hugepages are needed and %llu MB are free; run without them "
-		"(and without DPDK clients) with `vale-switch --no-huge`, or reserve more: "
-		"echo %llu > %s",
+		"(and without DPDK clients) with `vale-switch --no-huge`, ask for less "
+		"(--mbufs; --max-switches times --fdb-size), or reserve more: echo %llu > %s",
 		(unsigned long long)p->memory_mb, (unsigned long long)(have / MB),
 		(unsigned long long)preflight_pages_wanted(
 			huge_total(page_sz), need - have, page_sz),
