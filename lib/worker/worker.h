@@ -39,8 +39,8 @@ struct vale_worker {
 	unsigned int lcore;
 };
 
-/* What the control thread writes, what the worker writes for each batch, and the rest are on lines of
- * their own; so are the counters that a worker has of a port. */
+/* What the control thread writes, what the worker writes for each batch, and the rest are on lines
+ * of their own; so are the counters that a worker has of a port. */
 static_assert(offsetof(struct vale_worker, idle_since) >= RTE_CACHE_LINE_SIZE, "own line");
 static_assert(offsetof(struct vale_worker, running) / RTE_CACHE_LINE_SIZE >
 		      (offsetof(struct vale_worker, fwd) + sizeof(struct vale_forward) - 1) /

@@ -37,6 +37,8 @@ def measure(name, value, seconds):
     time.sleep(seconds)
     b = look()
     frames = b[2] - a[2]
+    if frames == 0:
+        sys.exit(f"{name} {value}: no frame came in {seconds} s")
     return (b[1] - a[1]) / frames, frames / (b[0] - a[0])
 
 

@@ -55,5 +55,5 @@ ctl set idle poll >/dev/null
 share=$(cpu_share 1)
 [ "$share" -gt 50 ] || die "a switch that polls uses $share thousandths of a core only"
 ok "polling: $share thousandths of a core"
-exec {PORTS[1]}>&-
+eval "exec ${PORTS[1]}>&-"
 wait "$PORTS_PID"

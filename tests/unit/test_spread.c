@@ -200,7 +200,7 @@ busy_queues_of_one_worker_part(void **state)
 		vale_workers_spread(ws);
 	}
 	assert_int_not_equal(a->worker, b->worker);
-	assert_in_range(a->load.share, 300, 500);
+	assert_in_range(a->load.share, 100, 600);
 	/* and stay there */
 	for (unsigned int i = 0; i < 20; i++) {
 		uint64_t from = rte_rdtsc();
@@ -278,7 +278,7 @@ load_is_measured_where_frames_are(void **state)
 	vale_workers_spread(ws);
 	assert_int_equal(atomic_load(&p->ep.rxq[0]->frames), 6400);
 	assert_int_equal(atomic_load(&q->ep.rxq[0]->frames), 0);
-	assert_true(p->ep.rxq[0]->load.share > 20);
+	assert_true(p->ep.rxq[0]->load.share > 5);
 	assert_int_equal(q->ep.rxq[0]->load.share, 0);
 }
 
