@@ -55,5 +55,7 @@ ctl set idle poll >/dev/null
 share=$(cpu_share 1)
 [ "$share" -gt 50 ] || die "a switch that polls uses $share thousandths of a core only"
 ok "polling: $share thousandths of a core"
+# bash forgets the number once it has ended
+pid=$PORTS_PID
 eval "exec ${PORTS[1]}>&-"
-wait "$PORTS_PID"
+wait_gone "$pid" 10 || die "the client does not end"
