@@ -61,7 +61,7 @@ sync_idle(int fd, struct vnm_file *f, bool idle)
 /** NIOCTXSYNC and NIOCRXSYNC of all rings. Bad indices are mended, as by netmap, and are no error.
  */
 static long
-sync_all(int fd, unsigned long request)
+sync_all(int fd, unsigned long request, void *arg)
 {
 	struct vnm_file *f = NULL;
 	unsigned int i, dir = request == NIOCTXSYNC ? 0 : 1;
@@ -69,8 +69,8 @@ sync_all(int fd, unsigned long request)
 	long ret;
 
 	switch (vnm_file_get(fd, &f, true)) {
-	case VNM_NONE:
-		return -ENOTTY;
+	case VNM_NONE: /* EBADF, or what it is instead says */
+		return vnm_sys6(SYS_ioctl, fd, (long)request, (long)arg, 0, 0, 0);
 	case VNM_UNBOUND:
 		return -ENXIO;
 	default:
@@ -103,7 +103,7 @@ static long
 ioctl_any(int fd, unsigned long request, void *arg)
 {
 	if (request == NIOCTXSYNC || request == NIOCRXSYNC)
-		return sync_all(fd, request);
+		return sync_all(fd, request, arg);
 	if (!vnm_file_is(fd, true) || of_every_file(request))
 		return vnm_sys6(SYS_ioctl, fd, (long)request, (long)arg, 0, 0, 0);
 	switch (request) {

@@ -3,6 +3,7 @@
 
 #include "epoll_set.h"
 #include "file.h"
+#include "owner.h"
 #include "ready.h"
 #include "sys.h"
 
@@ -23,12 +24,15 @@ static struct member members[VNM_EPOLL_MEMBERS_MAX];
 static _Atomic uint32_t nb_members; /* above this index none was ever in use */
 
 static long
-sleep_in_kernel(int epfd, struct epoll_event *evs, int max, int timeout_ms, const void *set)
+sleep_in_kernel(int epfd, struct epoll_event *evs, int max, int timeout_ms, const void *set,
+	void (*undo)(void *), void *arg)
 {
+	(void)undo, (void)arg;
 	return vnm_sys6(SYS_epoll_pwait, epfd, (long)evs, max, timeout_ms, (long)set, 8);
 }
 
-long (*vnm_epoll_sleep)(int, struct epoll_event *, int, int, const void *) = sleep_in_kernel;
+long (*vnm_epoll_sleep)(int, struct epoll_event *, int, int, const void *, void (*)(void *),
+	void *) = sleep_in_kernel;
 
 static uint64_t
 key_of(int epfd, int fd)
@@ -97,7 +101,8 @@ vnm_epoll_forget(unsigned int first, unsigned int last)
 		uint64_t key = atomic_load(&members[i].key);
 		unsigned int epfd = (unsigned int)epfd_of(key), fd = (unsigned int)fd_of(key);
 
-		if (key >= 2 && ((epfd >= first && epfd <= last) || (fd >= first && fd <= last)))
+		if (key >= 2 && ((epfd >= first && epfd <= last) || (fd >= first && fd <= last)) &&
+			vnm_owner_is_self())
 			atomic_compare_exchange_strong(&members[i].key, &key, 0);
 	}
 }
@@ -165,6 +170,7 @@ struct wait {
 	int max, nb;
 	struct view views[AT_ONCE];
 	int nb_views;
+	uint32_t turn; /* who is looked at first */
 };
 
 static void
@@ -235,7 +241,7 @@ look(struct wait *w)
 	int i;
 
 	for (i = 0; i < w->nb_views && w->nb < w->max; i++) {
-		struct view *v = &w->views[i];
+		struct view *v = &w->views[(w->turn / 2 + (uint32_t)i) % (uint32_t)w->nb_views];
 		uint32_t ready, asked = atomic_load(&v->m->events);
 
 		if ((asked & EPOLLONESHOT) && !(asked & WANTED))
@@ -312,25 +318,60 @@ left_ms(const struct timespec *deadline)
 	return ns / 1000000 >= INT32_MAX ? INT32_MAX : (int)((ns + 999999) / 1000000);
 }
 
+/** What the kernel has, without waiting, behind what there is. Value or -errno. */
+static long
+ask_kernel(struct wait *w, const void *set)
+{
+	long n = 0;
+
+	if (w->nb < w->max)
+		n = sleep_in_kernel(w->epfd, w->evs + w->nb, w->max - w->nb, 0, set, NULL, NULL);
+	if (n > 0)
+		sort(w, (int)n);
+	return n;
+}
+
+/** Look without waiting. A program that takes one event at a time shall see others than netmap's,
+ * too: every second time the kernel is asked first. */
+static long
+round_look(struct wait *w, bool last, const void *set)
+{
+	long n = 0;
+
+	if (w->turn % 2 != 0)
+		n = ask_kernel(w, NULL);
+	if (n < 0 || (!look(w) && !last))
+		return n;
+	if (w->turn % 2 == 0)
+		n = ask_kernel(w, w->nb == 0 ? set : NULL);
+	return n;
+}
+
+/** A thread was cancelled in its sleep. */
+static void
+undo(void *arg)
+{
+	arm(arg, false);
+	views_put(arg);
+}
+
 /** One round: look, and if there is nothing, sleep for up to ms. Value as epoll_wait's; 0 with ms
  * left means another round. */
 static long
 round_wait(struct wait *w, int ms, const void *set)
 {
+	static _Atomic uint32_t turns;
 	long n;
 
 	views_take(w);
-	if (look(w) || ms == 0) {
-		n = w->nb < w->max
-			    ? sleep_in_kernel(w->epfd, w->evs + w->nb, w->max - w->nb, 0, NULL)
-			    : 0;
-		if (n > 0)
-			sort(w, (int)n);
+	w->turn = atomic_fetch_add_explicit(&turns, 1, memory_order_relaxed);
+	n = round_look(w, ms == 0, set);
+	if (n < 0 || w->nb > 0 || ms == 0) {
 		views_put(w);
 		return n < 0 && w->nb == 0 ? n : w->nb;
 	}
 	arm(w, true);
-	n = look(w) ? 0 : vnm_epoll_sleep(w->epfd, w->evs, w->max, ms, set);
+	n = look(w) ? 0 : vnm_epoll_sleep(w->epfd, w->evs, w->max, ms, set, undo, w);
 	if (n > 0)
 		sort(w, (int)n);
 	arm(w, false);

@@ -33,8 +33,9 @@ long vnm_epoll_wait(
 /** Numbers [first, last], sets or members, are about to be closed. */
 void vnm_epoll_forget(unsigned int first, unsigned int last);
 
-/** Sleeps here; the preload puts libc's function in its place. Value or -errno. */
-extern long (*vnm_epoll_sleep)(
-	int epfd, struct epoll_event *evs, int max, int timeout_ms, const void *set);
+/** Sleeps here; the preload puts libc's function in its place. Value or -errno. A thread that is
+ * cancelled there calls undo(arg). */
+extern long (*vnm_epoll_sleep)(int epfd, struct epoll_event *evs, int max, int timeout_ms,
+	const void *set, void (*undo)(void *arg), void *arg);
 
 #endif /* VNM_EPOLL_SET_H */

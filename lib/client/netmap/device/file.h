@@ -73,12 +73,25 @@ bool vnm_file_known(int fd);
 /** Is the number still the socket that it was? */
 bool vnm_file_same(int fd, const struct vnm_file *file);
 
-/** A number that has just been opened. */
+/**
+ * What the preload's wrappers say of numbers. A process that only borrows this memory (a child of
+ * vfork, before exec) has descriptors of its own: from there nothing is written down.
+ */
+/** Has just been opened by vale_nm_open. */
 void vnm_file_opened(int fd);
-/** Numbers [first, last] that are about to be closed, or have just been made by other means. */
+/** Came from elsewhere: with a message, through exec. */
+void vnm_file_received(int fd);
+/** All that came through exec, once, before main. */
+void vnm_file_scan(void);
+/** new has just been made a copy of old. */
+void vnm_file_copied(int old, int new);
+/** Numbers [first, last] are about to be closed; and have been. */
 void vnm_file_forget(unsigned int first, unsigned int last);
+void vnm_file_verify(unsigned int first, unsigned int last);
 /** Is anything known to be netmap's? While it is not, most wrappers have nothing to do. */
 bool vnm_file_any(void);
+/** Above every number that is known to be netmap's. */
+int vnm_file_top(void);
 
 /** A free file with one reference, not in the table; NULL if there are VNM_FILES_MAX already. */
 struct vnm_file *vnm_file_new(void);

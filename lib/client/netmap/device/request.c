@@ -4,6 +4,7 @@
 #include <net/netmap.h>
 
 #include "connection.h"
+#include "file.h"
 #include "request.h"
 #include "sys.h"
 #include "user_mem.h"
@@ -236,6 +237,16 @@ call_write(struct call *c, void *arg, int error)
 	return ret != 0 ? ret : error;
 }
 
+/** Map the region now: a program that spends all its descriptors later still has its rings. */
+static void
+bound(int fd)
+{
+	struct vnm_file *f = NULL;
+
+	vnm_file_get(fd, &f, true);
+	vnm_file_put(f);
+}
+
 int
 vnm_request_ctrl(int fd, void *arg)
 {
@@ -250,5 +261,7 @@ vnm_request_ctrl(int fd, void *arg)
 	ret = call_read(&c);
 	if (ret == 0)
 		ret = call_send(&c, fd);
+	if (ret == 0 && c.hdr.nr_reqtype == NETMAP_REQ_REGISTER)
+		bound(fd);
 	return call_write(&c, arg, ret);
 }

@@ -90,6 +90,8 @@ vnm_state_fetch(int fd, struct vnm_file **file)
 {
 	struct vale_ctl_nm_state_reply state;
 	struct vnm_file *f;
+	/* before it asks: if the number changes hands meanwhile, the cookie will not fit */
+	uint64_t cookie = vnm_connection_cookie(fd);
 	int memfd, ret = vnm_state_ask(fd, &state, &memfd);
 	long mem;
 
@@ -111,7 +113,7 @@ vnm_state_fetch(int fd, struct vnm_file **file)
 	}
 	f->region = (struct vale_nm_region *)mem;
 	f->size = state.size;
-	f->cookie = vnm_connection_cookie(fd);
+	f->cookie = cookie;
 	if (file_fill(f, &state)) {
 		*file = f;
 		return 0;

@@ -7,10 +7,20 @@
 #include "sys.h"
 #include "wait.h"
 
+#define GONE (POLLHUP | POLLERR | POLLNVAL | POLLRDHUP)
 /* So many descriptors are waited for without memory from the kernel. */
 #define FEW 16
 
-long (*vnm_wait_sleep)(struct pollfd *, nfds_t, struct timespec *, const void *) = vnm_sys_ppoll;
+static long
+sleep_in_kernel(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set,
+	void (*undo)(void *), void *arg)
+{
+	(void)undo, (void)arg;
+	return vnm_sys_ppoll(fds, n, timeout, set);
+}
+
+long (*vnm_wait_sleep)(struct pollfd *, nfds_t, struct timespec *, const void *, void (*)(void *),
+	void *) = sleep_in_kernel;
 
 /** One descriptor of the program's list. file NULL: not netmap's, or unbound. */
 struct watch {
@@ -25,23 +35,26 @@ struct list {
 	nfds_t n;
 	void *mem; /* of both, when they are many */
 	size_t mem_sz;
+	void *own; /* the caller's, for the one who cancels */
+	size_t own_sz;
 };
 
 /** Ask the kernel about the descriptors that are not netmap's, with timeout 0, and put together
- * with what is known of the others. Returns the number that are ready, or -errno. */
+ * with what is known of the others. Returns the number that are ready, or -errno. With a signal
+ * set, which counts when nothing else is ready. */
 static long
-collect(struct list *l, const struct timespec *zero)
+collect(struct list *l, bool any, const void *set)
 {
-	struct timespec now = *zero;
-	long ready = 0, ret = vnm_sys_ppoll(l->raw, l->n, &now, NULL);
+	struct timespec now = {0};
+	long ready = 0, ret = vnm_sys_ppoll(l->raw, l->n, &now, any ? NULL : set);
 	nfds_t i;
 
-	if (ret < 0)
+	if (ret < 0 && !any)
 		return ret;
 	for (i = 0; i < l->n; i++) {
 		if (!l->watches[i].netmap)
-			l->fds[i].revents = l->raw[i].revents;
-		else if (l->raw[i].revents & (POLLHUP | POLLERR | POLLNVAL | POLLRDHUP))
+			l->fds[i].revents = ret < 0 ? 0 : l->raw[i].revents;
+		else if (ret > 0 && (l->raw[i].revents & GONE))
 			l->fds[i].revents |= POLLERR;
 		ready += l->fds[i].revents != 0;
 	}
@@ -130,31 +143,43 @@ list_grow(struct list *l)
 	return true;
 }
 
+/** A thread was cancelled in its sleep. */
+static void
+undo(void *arg)
+{
+	struct list *l = arg;
+
+	arm(l, false);
+	list_free(l);
+	if (l->own != NULL)
+		vnm_sys_munmap(l->own, l->own_sz);
+}
+
 /** Until something is ready, time is up, or a signal comes. */
 static long
 list_wait(struct list *l, struct timespec *timeout, const void *set)
 {
-	static const struct timespec zero;
-	bool forever = timeout == NULL;
 	long ret;
+	bool any;
 
 	while (1) {
-		if (look(l) || (!forever && timeout->tv_sec == 0 && timeout->tv_nsec == 0))
-			return collect(l, &zero);
+		any = look(l);
+		if (any || (timeout != NULL && timeout->tv_sec == 0 && timeout->tv_nsec == 0))
+			return collect(l, any, set);
 		arm(l, true);
 		if (look(l)) {
 			arm(l, false);
-			return collect(l, &zero);
+			return collect(l, true, set);
 		}
-		ret = vnm_wait_sleep(l->raw, l->n, timeout, set);
+		ret = vnm_wait_sleep(l->raw, l->n, timeout, set, undo, l);
 		arm(l, false);
 		if (ret < 0)
 			return ret;
 		/* the kernel has said what is left of the time; look once more in any case */
 		if (look(l))
-			return collect(l, &zero);
+			return collect(l, true, set);
 		if (ret > 0) {
-			ret = collect(l, &zero);
+			ret = collect(l, false, NULL);
 			if (ret != 0)
 				return ret;
 		}
@@ -162,11 +187,13 @@ list_wait(struct list *l, struct timespec *timeout, const void *set)
 }
 
 long
-vnm_wait(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set)
+vnm_wait_own(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set, void *mem,
+	size_t mem_sz)
 {
 	struct pollfd raw[FEW];
 	struct watch watches[FEW];
-	struct list l = {.fds = fds, .raw = raw, .watches = watches, .n = n};
+	struct list l = {
+		.fds = fds, .raw = raw, .watches = watches, .n = n, .own = mem, .own_sz = mem_sz};
 	long ret;
 
 	if (n > INT32_MAX / sizeof(*fds))
@@ -177,4 +204,10 @@ vnm_wait(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set
 	ret = list_wait(&l, timeout, set);
 	list_free(&l);
 	return ret;
+}
+
+long
+vnm_wait(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set)
+{
+	return vnm_wait_own(fds, n, timeout, set, NULL, 0);
 }

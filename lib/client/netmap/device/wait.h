@@ -10,9 +10,12 @@
 #include <poll.h>
 #include <time.h>
 
-/** Sleeps here, so that the preload can put a cancellation point in its place. As vnm_sys_ppoll. */
-extern long (*vnm_wait_sleep)(
-	struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set);
+/**
+ * Sleeps here, so that the preload can put a cancellation point in its place. As vnm_sys_ppoll;
+ * a thread that is cancelled there calls undo(arg) on its way out.
+ */
+extern long (*vnm_wait_sleep)(struct pollfd *fds, nfds_t n, struct timespec *timeout,
+	const void *set, void (*undo)(void *arg), void *arg);
 
 /**
  * @param timeout NULL: for ever; changed to what is left
@@ -22,5 +25,10 @@ extern long (*vnm_wait_sleep)(
  * Signal handlers may call it.
  */
 long vnm_wait(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set);
+
+/** The same for a list that is the caller's own, in mem_sz bytes from the kernel (or NULL, 0). It
+ * is given back if the thread is cancelled, and only then. */
+long vnm_wait_own(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set,
+	void *mem, size_t mem_sz);
 
 #endif /* VNM_WAIT_H */

@@ -49,45 +49,55 @@ static void __attribute__((constructor)) resolve(void)
 }
 
 static void
-forget(int fd)
+forget(unsigned int first, unsigned int last)
 {
-	if (fd < 0)
+	if (!vnm_file_any())
 		return;
-	vnm_epoll_forget((unsigned int)fd, (unsigned int)fd);
-	vnm_file_forget((unsigned int)fd, (unsigned int)fd);
+	vnm_epoll_forget(first, last);
+	vnm_file_forget(first, last);
 }
 
-/** A number that has just come into being; what is known of it is of an earlier one. */
-static int
-fresh(int fd)
+static void
+verify(unsigned int first, unsigned int last)
 {
-	if (fd >= 0)
-		vnm_file_forget((unsigned int)fd, (unsigned int)fd);
-	return fd;
+	if (vnm_file_any())
+		vnm_file_verify(first, last);
+}
+
+#define NUMBER(fd) (unsigned int)(fd), (unsigned int)(fd)
+
+static int
+closed(int fd, int ret)
+{
+	verify(NUMBER(fd));
+	return ret;
 }
 
 EXPORT int
 close(int fd)
 {
-	forget(fd);
-	return NEXT(close)(fd);
+	forget(NUMBER(fd));
+	return closed(fd, NEXT(close)(fd));
 }
 
 EXPORT int
 __close(int fd)
 {
-	forget(fd);
-	return NEXT(__close)(fd);
+	forget(NUMBER(fd));
+	return closed(fd, NEXT(__close)(fd));
 }
 
 EXPORT int
 close_range(unsigned int first, unsigned int last, int flags)
 {
-	if (!(flags & CLOSE_RANGE_CLOEXEC)) {
-		vnm_epoll_forget(first, last);
-		vnm_file_forget(first, last);
-	}
-	return NEXT(close_range)(first, last, flags);
+	int ret;
+
+	if (flags & ~(int)CLOSE_RANGE_UNSHARE) /* nothing is closed, or all is wrong */
+		return NEXT(close_range)(first, last, flags);
+	forget(first, last);
+	ret = NEXT(close_range)(first, last, flags);
+	verify(first, last);
+	return ret;
 }
 
 EXPORT void
@@ -95,47 +105,68 @@ closefrom(int first)
 {
 	unsigned int from = first < 0 ? 0 : (unsigned int)first;
 
-	vnm_epoll_forget(from, ~0u);
-	vnm_file_forget(from, ~0u);
+	forget(from, ~0u);
 	NEXT(closefrom)(first);
+	verify(from, ~0u);
 }
 
 EXPORT int
 fclose(FILE *stream)
 {
-	if (stream != NULL && vnm_file_any())
-		forget(fileno(stream));
-	return NEXT(fclose)(stream);
+	int ret, fd = stream != NULL && vnm_file_any() ? fileno(stream) : -1;
+
+	if (fd < 0)
+		return NEXT(fclose)(stream);
+	forget(NUMBER(fd));
+	ret = NEXT(fclose)(stream);
+	verify(NUMBER(fd));
+	return ret;
+}
+
+/** new has just been made of old. */
+static int
+copied(int old, int new)
+{
+	if (new >= 0 && new != old && vnm_file_any())
+		vnm_file_copied(old, new);
+	return new;
 }
 
 EXPORT int
 dup(int fd)
 {
-	return fresh(NEXT(dup)(fd));
+	return copied(fd, NEXT(dup)(fd));
 }
+
+/** dup2 and its kin by way of f: a number that is about to be replaced goes before. */
+#define REPLACE(old, new, f)                                         \
+	__extension__({                                              \
+		bool known_ = (old) != (new) && vnm_file_known(new); \
+		int ret_;                                            \
+		if (known_)                                          \
+			forget(NUMBER(new));                         \
+		ret_ = copied(old, f);                               \
+		if (ret_ < 0 && known_) /* it is there still */      \
+			vnm_file_received(new);                      \
+		ret_;                                                \
+	})
 
 EXPORT int
 dup2(int old, int new)
 {
-	if (old != new)
-		forget(new);
-	return NEXT(dup2)(old, new);
+	return REPLACE(old, new, NEXT(dup2)(old, new));
 }
 
 EXPORT int
 __dup2(int old, int new)
 {
-	if (old != new)
-		forget(new);
-	return NEXT(__dup2)(old, new);
+	return REPLACE(old, new, NEXT(__dup2)(old, new));
 }
 
 EXPORT int
 dup3(int old, int new, int flags)
 {
-	if (old != new)
-		forget(new);
-	return NEXT(dup3)(old, new, flags);
+	return REPLACE(old, new, NEXT(dup3)(old, new, flags));
 }
 
 /** All of fcntl's third arguments fit into a pointer. */
@@ -150,27 +181,27 @@ dup3(int old, int new, int flags)
 	})
 
 static int
-fcntl_done(int cmd, int ret)
+fcntl_done(int fd, int cmd, int ret)
 {
-	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? fresh(ret) : ret;
+	return cmd == F_DUPFD || cmd == F_DUPFD_CLOEXEC ? copied(fd, ret) : ret;
 }
 
 EXPORT int
 fcntl(int fd, int cmd, ...)
 {
-	return fcntl_done(cmd, NEXT(fcntl)(fd, cmd, THIRD(cmd)));
+	return fcntl_done(fd, cmd, NEXT(fcntl)(fd, cmd, THIRD(cmd)));
 }
 
 EXPORT int
 fcntl64(int fd, int cmd, ...)
 {
-	return fcntl_done(cmd, NEXT(fcntl64)(fd, cmd, THIRD(cmd)));
+	return fcntl_done(fd, cmd, NEXT(fcntl64)(fd, cmd, THIRD(cmd)));
 }
 
 EXPORT int
 __fcntl(int fd, int cmd, ...)
 {
-	return fcntl_done(cmd, NEXT(__fcntl)(fd, cmd, THIRD(cmd)));
+	return fcntl_done(fd, cmd, NEXT(__fcntl)(fd, cmd, THIRD(cmd)));
 }
 
 /** Descriptors that came with a message. */
@@ -189,7 +220,7 @@ received(struct msghdr *msg)
 			continue;
 		n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 		for (i = 0; i < n; i++)
-			fresh(fds[i]);
+			vnm_file_received(fds[i]);
 	}
 }
 

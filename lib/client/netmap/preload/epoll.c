@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* epoll_ctl, epoll_wait, epoll_pwait, epoll_pwait2. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 
@@ -16,10 +17,14 @@ NEXT_SLOT(epoll_pwait2);
 
 /** In libc, where a thread can be cancelled. */
 static long
-sleep_in_libc(int epfd, struct epoll_event *evs, int max, int timeout_ms, const void *set)
+sleep_in_libc(int epfd, struct epoll_event *evs, int max, int timeout_ms, const void *set,
+	void (*undo)(void *), void *arg)
 {
-	int saved = errno, ret = NEXT(epoll_pwait)(epfd, evs, max, timeout_ms, set);
+	int ret, saved = errno;
 
+	pthread_cleanup_push(undo, arg);
+	ret = NEXT(epoll_pwait)(epfd, evs, max, timeout_ms, set);
+	pthread_cleanup_pop(0);
 	if (ret < 0) {
 		ret = -errno;
 		errno = saved;
@@ -47,7 +52,7 @@ netmap_wait(int epfd, struct epoll_event *evs, int max, int timeout_ms, const si
 EXPORT int
 epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
-	if (fd >= 0 && vnm_file_is(fd, false))
+	if (vnm_file_known(fd))
 		return (int)vnm_ret(vnm_epoll_ctl(epfd, op, fd, ev));
 	return NEXT(epoll_ctl)(epfd, op, fd, ev);
 }

@@ -3,6 +3,7 @@
  * by libc. */
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/select.h>
 
@@ -30,13 +31,16 @@ NEXT_SLOT(pselect);
 /** Sleep in libc's ppoll, where a thread can be cancelled. What is left of the time is reckoned
  * here: libc keeps it to itself. */
 static long
-sleep_in_libc(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set)
+sleep_in_libc(struct pollfd *fds, nfds_t n, struct timespec *timeout, const void *set,
+	void (*undo)(void *), void *arg)
 {
 	struct timespec from, to;
 	int ret, saved = errno;
 
 	vnm_sys_clock(&from);
+	pthread_cleanup_push(undo, arg);
 	ret = NEXT(ppoll)(fds, n, timeout, set);
+	pthread_cleanup_pop(0);
 	if (ret < 0) {
 		ret = -errno;
 		errno = saved;
@@ -73,10 +77,10 @@ any_netmap(const struct pollfd *fds, nfds_t n)
 {
 	nfds_t i;
 
-	if (fds == NULL)
+	if (fds == NULL || !vnm_file_any())
 		return false;
 	for (i = 0; i < n; i++)
-		if (fds[i].fd >= 0 && vnm_file_is(fds[i].fd, false))
+		if (vnm_file_known(fds[i].fd))
 			return true;
 	return false;
 }
@@ -166,7 +170,7 @@ netmap_select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *timeou
 EXPORT int
 select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *timeout)
 {
-	if (vnm_select_any(n, in, out, ex))
+	if (vnm_file_any() && vnm_select_any(n, in, out, ex))
 		return netmap_select(n, in, out, ex, timeout);
 	return NEXT(select)(n, in, out, ex, timeout);
 }
@@ -174,7 +178,7 @@ select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *timeout)
 EXPORT int
 __select(int n, fd_set *in, fd_set *out, fd_set *ex, struct timeval *timeout)
 {
-	if (vnm_select_any(n, in, out, ex))
+	if (vnm_file_any() && vnm_select_any(n, in, out, ex))
 		return netmap_select(n, in, out, ex, timeout);
 	return NEXT(__select)(n, in, out, ex, timeout);
 }
@@ -185,7 +189,7 @@ pselect(int n, fd_set *in, fd_set *out, fd_set *ex, const struct timespec *timeo
 {
 	struct timespec ts = {0};
 
-	if (!vnm_select_any(n, in, out, ex))
+	if (!vnm_file_any() || !vnm_select_any(n, in, out, ex))
 		return NEXT(pselect)(n, in, out, ex, timeout, set);
 	if (timeout != NULL)
 		ts = *timeout;
