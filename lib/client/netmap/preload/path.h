@@ -14,4 +14,7 @@ vnm_path_is_device(const char *path)
 	return path != NULL && path[0] == '/' && strcmp(path, NETMAP_DEVICE_NAME) == 0;
 }
 
+/** The path of the switch's socket, whose permissions are the device's; NULL and errno. */
+const char *vnm_path_switch(char *path, size_t path_sz);
+
 #endif /* VNM_PATH_H */
