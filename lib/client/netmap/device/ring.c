@@ -99,6 +99,14 @@ tx_slots(struct vnm_file *f, struct netmap_ring *ring, uint32_t from, uint32_t t
 		vnm_indirect(f, ring, from, to, n);
 }
 
+/** Another thread is in this ring's sync, or this one is, below a signal handler. Who polls must
+ * not sleep on frames that are there: the switch sends no token for them any more. */
+static enum vnm_sync
+busy(const struct netmap_ring *ring, uint32_t tail)
+{
+	return LOAD(ring->cur) != tail ? VNM_SYNC_READY : VNM_SYNC_BUSY;
+}
+
 bool
 vnm_ring_tx_pending(const struct vnm_file *f, unsigned int i)
 {
@@ -114,7 +122,7 @@ vnm_ring_txsync(int fd, struct vnm_file *f, unsigned int i)
 	uint32_t n = f->nb_slots[0], head, cur, was, hwcur;
 
 	if (!ring_lock(k))
-		return VNM_SYNC_BUSY;
+		return busy(ring, before(atomic_load(&k->hwcur), n));
 	head = LOAD(ring->head);
 	cur = LOAD(ring->cur);
 	was = atomic_load_explicit(&k->head, memory_order_relaxed);
@@ -135,11 +143,11 @@ vnm_ring_txsync(int fd, struct vnm_file *f, unsigned int i)
 	return cur != before(hwcur, n) ? VNM_SYNC_READY : VNM_SYNC_IDLE;
 }
 
+/** As netmap does unless it was told otherwise: at each sync, with NR_TIMESTAMP and without. */
 static void
 ring_timestamp(struct netmap_ring *ring)
 {
-	if (ring->flags & NR_TIMESTAMP)
-		gettimeofday(&ring->ts, NULL);
+	gettimeofday(&ring->ts, NULL);
 }
 
 /** Slots that go back to the switch: marks cleared. */
@@ -161,7 +169,7 @@ vnm_ring_rxsync(struct vnm_file *f, unsigned int i)
 	uint32_t n = f->nb_slots[1], head, cur, was, hwtail;
 
 	if (!ring_lock(k))
-		return VNM_SYNC_BUSY;
+		return busy(ring, atomic_load(&k->hwtail));
 	head = LOAD(ring->head);
 	cur = LOAD(ring->cur);
 	was = atomic_load_explicit(&k->head, memory_order_relaxed);
