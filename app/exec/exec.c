@@ -73,7 +73,7 @@ find_pcap(const char *preload, char *path, size_t path_sz)
 
 /** Before other preloads of the user's: they go on working behind it. */
 static int
-set_environment(const char *socket, const char *preload)
+set_environment(const char *socket, const char *preload, bool verbose)
 {
 	const char *other = getenv("LD_PRELOAD");
 	char *all, pcap[PATH_MAX];
@@ -90,7 +90,8 @@ set_environment(const char *socket, const char *preload)
 		other = NULL;
 	if (asprintf(&all, "%s%s%s%s%s", preload, has_pcap ? ":" : "", has_pcap ? pcap : "",
 		    other != NULL ? ":" : "", other != NULL ? other : "") < 0 ||
-		setenv("LD_PRELOAD", all, 1) != 0 || setenv("VALE_SOCKET", socket, 1) != 0) {
+		setenv("LD_PRELOAD", all, 1) != 0 || setenv("VALE_SOCKET", socket, 1) != 0 ||
+		(verbose && setenv("VALE_NETMAP_VERBOSE", "1", 1) != 0)) {
 		fprintf(stderr, "vale-exec: out of memory\n");
 		return EXEC_CANNOT;
 	}
@@ -98,34 +99,49 @@ set_environment(const char *socket, const char *preload)
 	return 0;
 }
 
-int
-exec_program(const char *socket, char **argv)
+/** Which switch: NULL, having said so, if its path is too long. */
+static const char *
+find_socket(const char *socket)
 {
-	char path[PATH_MAX], dflt[PATH_MAX], abs[PATH_MAX];
-	const char *preload = exec_preload();
-	int status;
+	static char path[PATH_MAX], dflt[PATH_MAX];
 
-	if (preload == NULL)
-		return EXEC_CANNOT;
 	if (socket == NULL)
 		socket = getenv("VALE_SOCKET");
 	if (socket == NULL || socket[0] == '\0') {
 		if (vale_ctl_default_socket("vale", dflt, sizeof(dflt)) < 0) {
 			fprintf(stderr, "vale-exec: the default socket's path is too long\n");
-			return EXEC_NO_SWITCH;
+			return NULL;
 		}
 		socket = dflt;
+	}
+	/* the program may go elsewhere before it opens the device */
+	return realpath(socket, path) != NULL ? path : socket;
+}
+
+int
+exec_program(const struct exec_opts *opts, char **argv)
+{
+	const char *preload = exec_preload(), *socket;
+	char path[PATH_MAX];
+	int status;
+
+	if (preload == NULL)
+		return EXEC_CANNOT;
+	socket = find_socket(opts->socket);
+	if (socket == NULL)
+		return EXEC_NO_SWITCH;
+	if (opts->apparmor) {
+		exec_apparmor_rules(stdout, preload, socket);
+		return 0;
 	}
 	status = exec_check_program(argv[0], path, sizeof(path));
 	if (status == 0)
 		status = check_switch(socket);
-	/* the program may go elsewhere before it opens the device */
-	if (status == 0 && realpath(socket, abs) != NULL)
-		socket = abs;
 	if (status == 0)
-		status = set_environment(socket, preload);
+		status = set_environment(socket, preload, opts->verbose);
 	if (status != 0)
 		return status;
+	exec_apparmor_warn("", path, preload, socket);
 	execv(path, argv);
 	fprintf(stderr, "vale-exec: %s: %s\n", path, strerror(errno));
 	return EXEC_CANNOT;

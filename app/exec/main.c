@@ -11,11 +11,13 @@
 #include "vale_config.h"
 
 static const char usage_text[] =
-	"Usage: vale-exec [--socket PATH] [PROGRAM [ARGUMENT...]]\n"
+	"Usage: vale-exec [--socket PATH] [--verbose] [PROGRAM [ARGUMENT...]]\n"
 	"Start a netmap program whose /dev/netmap is a running vale-switch. Without a program, a\n"
 	"shell ($SHELL) in which every netmap program is.\n"
 	"\n"
 	"  -s, --socket PATH  the switch's control socket ($VALE_SOCKET, else its default)\n"
+	"  -v, --verbose      tell why the switch refuses a request; programs only have an errno\n"
+	"      --apparmor     print what the AppArmor profile of a confined program must allow\n"
 	"  -h, --help         this text\n"
 	"  -V, --version      the version\n";
 
@@ -31,19 +33,27 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"socket", required_argument, NULL, 's'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"apparmor", no_argument, NULL, 'A'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
 	char *shell[2] = {NULL, NULL};
-	const char *socket = NULL;
+	struct exec_opts opts = {0};
 	int c;
 
 	/* the first word that is no option is the program; what follows is its own */
-	while ((c = getopt_long(argc, argv, "+s:hV", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "+s:vhV", options, NULL)) != -1) {
 		switch (c) {
 		case 's':
-			socket = optarg;
+			opts.socket = optarg;
+			break;
+		case 'v':
+			opts.verbose = true;
+			break;
+		case 'A':
+			opts.apparmor = true;
 			break;
 		case 'h':
 			return usage(stdout);
@@ -61,5 +71,5 @@ main(int argc, char **argv)
 			shell[0] = (char *)(uintptr_t) "/bin/sh";
 		argv = shell;
 	}
-	return exec_program(socket, argv);
+	return exec_program(&opts, argv);
 }

@@ -80,33 +80,6 @@ gains_rights(const char *path)
 	return getxattr(path, "security.capability", NULL, 0) > 0;
 }
 
-/** AppArmor confines programs by their path; a profile's name is usually that path. Only said: the
- * profile may allow all that is needed. */
-static void
-warn_apparmor(const char *path)
-{
-	char real[PATH_MAX], line[PATH_MAX + 64];
-	FILE *f = fopen("/sys/kernel/security/apparmor/profiles", "re");
-
-	if (f == NULL || realpath(path, real) == NULL) {
-		if (f != NULL)
-			fclose(f);
-		return;
-	}
-	while (fgets(line, sizeof(line), f) != NULL) {
-		size_t len = strlen(real);
-
-		if (strncmp(line, real, len) != 0 || strstr(line + len, " (enforce)") != line + len)
-			continue;
-		fprintf(stderr,
-			"vale-exec: AppArmor confines %s; if it cannot open /dev/netmap, say: "
-			"aa-complain %s\n",
-			real, real);
-		break;
-	}
-	fclose(f);
-}
-
 int
 exec_check_program(const char *name, char *path, unsigned int path_sz)
 {
@@ -131,6 +104,5 @@ exec_check_program(const char *name, char *path, unsigned int path_sz)
 			path);
 		return EXEC_CANNOT;
 	}
-	warn_apparmor(path);
 	return 0;
 }

@@ -56,8 +56,16 @@ hint(int error)
 static int
 refused(const struct gen *g, int error)
 {
-	gen_say("%s: %s%s (%s)", g->opts.port, strerror(error), hint(error),
-		vale_errno_name(error));
+	const char *why = vale_nm_why(), *port = g->opts.port;
+
+	/* the switch's own sentence, which mostly begins with the name */
+	if (why[0] != '\0' && strncmp(why, port, strlen(port)) == 0)
+		gen_say("%s (%s)", why, vale_errno_name(error));
+	else if (why[0] != '\0')
+		gen_say("%s: %s (%s)", port, why, vale_errno_name(error));
+	else
+		gen_say("%s: %s%s (%s)", port, strerror(error), hint(error),
+			vale_errno_name(error));
 	return GEN_FAILED;
 }
 

@@ -15,6 +15,7 @@
 #include "device/state.h"
 #include "device/sys.h"
 #include "device/wait.h"
+#include "device/why.h"
 
 /* After so many syncs in a row that moved nothing, look whether the switch is still there. */
 #define IDLE_SYNCS 64
@@ -152,4 +153,10 @@ vale_nm_poll(struct pollfd *fds, nfds_t nb_fds, int timeout_ms)
 	struct timespec ts = {.tv_sec = timeout_ms / 1000, .tv_nsec = timeout_ms % 1000 * 1000000L};
 
 	return (int)vnm_ret(vnm_wait(fds, nb_fds, timeout_ms < 0 ? NULL : &ts, NULL));
+}
+
+const char *
+vale_nm_why(void)
+{
+	return vnm_why();
 }

@@ -39,4 +39,8 @@ int vale_nm_close(int fd);
 /** Is this a descriptor of /dev/netmap, i.e. a connection to the switch? */
 bool vale_nm_is(int fd);
 
+/** Why the switch refused the last request, in a sentence; "" if it did not. Valid until the next
+ * request of any thread. */
+const char *vale_nm_why(void);
+
 #endif /* VALE_NETMAP_CLIENT_H */

@@ -8,6 +8,7 @@
 #include "request.h"
 #include "sys.h"
 #include "user_mem.h"
+#include "why.h"
 
 /* netmap copies a request into a buffer of BUF_SZ bytes: two pointers, the body, a table of
  * options, and each option behind a pointer. What does not fit is too long, and a list without an
@@ -218,7 +219,11 @@ call_send(struct call *c, int fd)
 		c->opts[i].head.nro_status = EOPNOTSUPP;
 	ret = vnm_connection_ask(
 		fd, &c->req, sizeof(c->req), VALE_CTL_NM_CTRL, &c->reply, sizeof(c->reply), NULL);
-	return ret != 0 ? ret : -c->reply.r.error;
+	if (ret != 0)
+		return ret;
+	c->reply.r.text[sizeof(c->reply.r.text) - 1] = '\0';
+	vnm_why_set(c->reply.r.error != 0 ? c->reply.r.text : "");
+	return -c->reply.r.error;
 }
 
 /** What the program gets to see. */

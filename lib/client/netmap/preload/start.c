@@ -3,9 +3,11 @@
  * nothing to pay for. */
 #include "device/file.h"
 #include "device/owner.h"
+#include "device/why.h"
 
 static void __attribute__((constructor)) start(void)
 {
 	vnm_owner_init();
+	vnm_why_init();
 	vnm_file_scan();
 }
