@@ -45,6 +45,9 @@ struct test_case {
 	void (*fn)(void);
 };
 
+/** Cases of switch_ports.c, which are part of switch-cases. */
+extern const struct test_case switch_port_cases[];
+
 /** main() of a program of cases: `PROGRAM SOCKET CASE`. */
 int run_case(int argc, char **argv, const struct test_case *cases);
 
