@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Whatever ends a number, or makes a new one of an old descriptor: what is cached of the number
  * goes before the number does. Not after it: another thread may have been given it by then. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -113,8 +114,9 @@ closefrom(int first)
 EXPORT int
 fclose(FILE *stream)
 {
-	int ret, fd = stream != NULL && vnm_file_any() ? fileno(stream) : -1;
+	int ret, saved = errno, fd = stream != NULL && vnm_file_any() ? fileno(stream) : -1;
 
+	errno = saved; /* a stream in memory has no number */
 	if (fd < 0)
 		return NEXT(fclose)(stream);
 	forget(NUMBER(fd));
