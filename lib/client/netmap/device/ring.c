@@ -99,12 +99,32 @@ tx_slots(struct vnm_file *f, struct netmap_ring *ring, uint32_t from, uint32_t t
 		vnm_indirect(f, ring, from, to, n);
 }
 
-/** Another thread is in this ring's sync, or this one is, below a signal handler. Who polls must
- * not sleep on frames that are there: the switch sends no token for them any more. */
+/* So often a ring's lock is tried while its holder has yet to show what is there. */
+#define PATIENCE 64
+
+/**
+ * Take a ring that another thread may be syncing, or this one below a signal handler. Where there
+ * is nothing that the program does not see it is skipped, as by netmap. Otherwise who polls must
+ * not sleep, because no token comes any more for what is there: the holder is waited for a little,
+ * and if that is in vain (it is below, or off its CPU) the ring counts as ready.
+ */
 static enum vnm_sync
-busy(const struct netmap_ring *ring, uint32_t tail)
+ring_take(struct vale_nm_kring *k, const struct netmap_ring *ring, _Atomic uint32_t *hw, uint32_t n,
+	bool tx)
 {
-	return LOAD(ring->cur) != tail ? VNM_SYNC_READY : VNM_SYNC_BUSY;
+	int i;
+
+	for (i = 0; i < PATIENCE; i++) {
+		uint32_t at;
+
+		if (ring_lock(k))
+			return VNM_SYNC_IDLE;
+		at = atomic_load(hw);
+		if (LOAD(ring->cur) == (tx ? before(at, n) : at))
+			return VNM_SYNC_BUSY;
+		vnm_sys6(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+	}
+	return VNM_SYNC_READY;
 }
 
 bool
@@ -120,9 +140,11 @@ vnm_ring_txsync(int fd, struct vnm_file *f, unsigned int i)
 	struct netmap_ring *ring = f->tx[i].ring;
 	struct vale_nm_kring *k = f->tx[i].kring;
 	uint32_t n = f->nb_slots[0], head, cur, was, hwcur;
+	enum vnm_sync taken;
 
-	if (!ring_lock(k))
-		return busy(ring, before(atomic_load(&k->hwcur), n));
+	taken = ring_take(k, ring, &k->hwcur, n, true);
+	if (taken != VNM_SYNC_IDLE)
+		return taken;
 	head = LOAD(ring->head);
 	cur = LOAD(ring->cur);
 	was = atomic_load_explicit(&k->head, memory_order_relaxed);
@@ -167,9 +189,11 @@ vnm_ring_rxsync(struct vnm_file *f, unsigned int i)
 	struct netmap_ring *ring = f->rx[i].ring;
 	struct vale_nm_kring *k = f->rx[i].kring;
 	uint32_t n = f->nb_slots[1], head, cur, was, hwtail;
+	enum vnm_sync taken;
 
-	if (!ring_lock(k))
-		return busy(ring, atomic_load(&k->hwtail));
+	taken = ring_take(k, ring, &k->hwtail, n, false);
+	if (taken != VNM_SYNC_IDLE)
+		return taken;
 	head = LOAD(ring->head);
 	cur = LOAD(ring->cur);
 	was = atomic_load_explicit(&k->head, memory_order_relaxed);
