@@ -126,7 +126,7 @@ unsigned int nm_rxq_pending(const struct nm_rxq *rq);
 void nm_port_evict(struct vale_endpoint *ep, const char *why);
 unsigned int nm_port_destroy(struct vale_endpoint *ep);
 
-/* ---- nmport.c ---- */
+/* ---- nmport.c, bind.c ---- */
 
 void nm_ports_init(const struct vale_netmap_conf *conf, struct vale_switches *s);
 void nm_ports_fini(void);
@@ -203,7 +203,7 @@ int nm_vale_detach(const struct vale_name *name, uint32_t *idx, char *why);
 void nm_vi_init(struct vale_switches *s);
 void nm_vi_fini(void);
 
-/* ---- requests.c, control.c: NIOCCTRL ---- */
+/* ---- requests.c, register.c, control.c: NIOCCTRL ---- */
 
 /** A request in work: private copies of what came, and what will be answered. */
 struct nm_call {
@@ -216,6 +216,20 @@ struct nm_call {
 
 /** Note a sentence on the name of the call; returns @p err. */
 int nm_call_fail(struct nm_call *c, int err, const char *what);
+
+/**
+ * The port that the name of a call means: a port of a switch, or a persistent one by its bare name,
+ * wherever it is attached.
+ *
+ * @param vi
+ *   Receives the persistent port; NULL if it is none.
+ * @return 0 or -errno as netmap's, with a sentence noted.
+ */
+int nm_call_resolve(struct nm_call *c, struct vale_name *name, struct nm_vi **vi);
+
+/** Numbers that were asked for, 0 for the default, in bounds. */
+struct nm_geometry nm_geometry_of(
+	uint32_t tx_rings, uint32_t rx_rings, uint32_t tx_slots, uint32_t rx_slots);
 
 void nm_requests_init(struct vale_switches *s);
 int nm_req_register(struct nm_call *c);
