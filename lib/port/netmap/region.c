@@ -10,6 +10,7 @@
 #include <rte_common.h>
 #include <rte_errno.h>
 
+#include "arena.h"
 #include "region.h"
 #include "vale_control_proto.h"
 
@@ -146,20 +147,14 @@ region_map(struct nm_region *r)
 	if (r->memfd < 0 || ftruncate(r->memfd, (off_t)r->size) < 0 ||
 		fcntl(r->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
 		return -errno;
-	r->base = mmap(
-		NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->memfd, 0);
-	if (r->base == MAP_FAILED) {
-		r->base = NULL;
-		return -errno;
-	}
-	return 0;
+	r->base = nm_arena_map(r->memfd, r->size);
+	return r->base == NULL ? -errno : 0;
 }
 
 static void
 region_free(struct nm_region *r)
 {
-	if (r->base != NULL)
-		munmap(r->base, r->size);
+	nm_arena_unmap(r->base, r->size);
 	if (r->memfd >= 0)
 		close(r->memfd);
 	nm_extents_free(&r->krings);
