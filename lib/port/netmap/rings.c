@@ -96,9 +96,8 @@ rxq_stop(struct nm_rxq *rq)
 static void
 rxq_freeze(struct nm_rxq *rq)
 {
-	uint32_t head = atomic_load(rq->shm_head);
-
-	atomic_store(&rq->frozen, head < rq->ring.nb_slots ? head : atomic_load(&rq->hwcur));
+	/* whatever it says: workers check this one as any other */
+	atomic_store(&rq->frozen, atomic_load(rq->shm_head));
 }
 
 static void
