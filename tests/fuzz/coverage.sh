@@ -25,14 +25,16 @@ ninja -C "$dir/tree/build" app/vale-switch app/vale-ctl tests/fuzz/netmap-fuzz d
 find "$dir/tree/build" -name '*.gcda' -delete
 VALE_BUILD=$dir/tree/build VALE_FUZZ_S=${1:-60} bash "$dir/tree/tests/fuzz/netmap_fuzz.sh"
 
-objects=$dir/tree/build/lib/libvale_switch_core.a.p
-cd "$dir"
+# gcov finds sources from where the compiler ran
+cd "$dir/tree/build"
+objects=lib/libvale_switch_core.a.p
 left=0
 for f in $files; do
-	gcov -o "$objects" "$objects/port_netmap_$f.c.gcda" >/dev/null 2>&1
+	gcov -o "$objects" "$objects/port_netmap_$f.c.gcda" >"$dir/gcov.log" 2>&1
 	while IFS=: read -r _ line text; do
-		grep -qxF "$f.c:$(echo "$text" | xargs -0 | sed 's/^[[:space:]]*//')" "$here/unreached.txt" && continue
-		echo "$f.c:$((line)):$text"
+		text=$(sed 's/^[[:space:]]*//' <<<"$text")
+		! grep -qxF -- "$f.c: $text" "$here/unreached.txt" || continue
+		echo "$f.c:$((line)): $text"
 		left=1
 	done < <(grep '^ *#####:' "$f.c.gcov" || true)
 done

@@ -52,7 +52,7 @@ try() {
 	cp "$dir/bin/$1" "$dir/tree/build/app/vale-switch"
 	start=$(date +%s.%N)
 	if VALE_BUILD=$dir/tree/build VALE_FUZZ_S=${VALE_FUZZ_S:-50} bash "$tree/tests/fuzz/netmap_fuzz.sh" \
-			>"$dir/$1.log" 2>&1; then
+			>"$dir/$1.log" 2>&1 </dev/null; then
 		echo "$1 survived"
 		survived=1
 	else

@@ -178,6 +178,8 @@ wrong_names(void)
 	a = ask_of(NETMAP_REQ_REGISTER, "valer:");
 	a.name[6] = (char)(1 + dice(&d, '0' - 1));
 	EXPECT(EINVAL, a);
+	a = ask_of(NETMAP_REQ_REGISTER, "vale:x-y");
+	EXPECT(EINVAL, a);
 	a = ask_of(NETMAP_REQ_PORT_INFO_GET, "nosuch");
 	EXPECT(ENXIO, a);
 	a = ask_of(NETMAP_REQ_PORT_INFO_GET, "valer:lo"); /* would be an interface */
@@ -224,6 +226,9 @@ wrong_company(void)
 
 	expect("register", 0, ask_on(fd, &a));
 	mem = a.reg.nr_mem_id;
+	b = ask_of(NETMAP_REQ_PORT_INFO_GET, "");
+	b.info.nr_mem_id = mem;
+	expect("this memory", 0, ask_once(&b));
 	b = ask_of(NETMAP_REQ_REGISTER, "valer:z");
 	expect("bound twice", EBUSY, ask_on(fd, &b));
 	b = ask_of(NETMAP_REQ_REGISTER, "valer:y");
@@ -315,11 +320,60 @@ wrong_list(void)
 	a = ask_of(NETMAP_REQ_VALE_LIST, "valenosuch:x");
 	EXPECT(ENOENT, a);
 	a = ask_of(NETMAP_REQ_VALE_LIST, "");
-	a.list.nr_bridge_idx = (uint16_t)(64 + dice(&d, 65000));
+	a.list.nr_bridge_idx = (uint16_t)(dice(&d, 2) ? 40 + dice(&d, 24) : 64 + dice(&d, 65000));
 	EXPECT(ENOENT, a);
 	a = ask_of(NETMAP_REQ_VALE_LIST, "");
 	a.list.nr_port_idx = dice_nasty(&d, 254);
 	(void)ask_once(&a);
+}
+
+static void
+wait_hwcur(struct vale_nm_kring *k, uint32_t wanted)
+{
+	for (double end = now_s() + 8; atomic_load(&k->hwcur) != wanted; usleep(50))
+		if (now_s() > end)
+			die("a port on no switch does not take what is sent");
+}
+
+/* A port on no switch takes what it gets, for nobody, and a head that is none moves it nowhere. */
+static void
+send_to_nobody(const char *name)
+{
+	struct target t = {.reg.nr_tx_slots = 64};
+	struct vale_nm_kring *k;
+
+	if (target_open(&t, name, NULL) != 0)
+		die("%s cannot be opened", name);
+	k = target_tx_kring(&t, 0);
+	for (uint32_t i = 0, head = 0; i < 3; i++) {
+		atomic_store(&k->head, 64 + dice(&d, UINT32_MAX - 64));
+		target_bell(&t);
+		usleep(1000);
+		if (atomic_load(&k->hwcur) != head)
+			die("a port on no switch followed a head that is none");
+		head = (head + 1 + dice(&d, 60)) % 64;
+		atomic_store(&k->head, head);
+		target_bell(&t);
+		wait_hwcur(k, head);
+	}
+	target_close(&t);
+}
+
+/* The operator takes a port away from its program, which sees its descriptor hang up. */
+static void
+take_away(int fd, const char *name)
+{
+	struct vale_ctl_name_req req = {0};
+	struct vale_ctl_reply r;
+	int ctl = client_dial();
+	char c;
+
+	snprintf(req.name, sizeof(req.name), "%s", name);
+	vale_ctl_hdr_init(&req.hdr, VALE_CTL_DETACH, sizeof(req));
+	expect("vale-ctl detach", 0, fuzz_ask(ctl, &req.hdr, &r, sizeof(r), NULL));
+	close(ctl);
+	while (recv(fd, &c, 1, 0) > 0)
+		;
 }
 
 /* What only operators may: we are one. */
@@ -354,6 +408,7 @@ wrong_persistent(void)
 	EXPECT(EEXIST, a);
 	reg = ask_of(NETMAP_REQ_REGISTER, "valer:rp");
 	EXPECT(EINVAL, reg); /* it is not attached there */
+	send_to_nobody("rp");
 	a = ask_of(NETMAP_REQ_VALE_ATTACH, "valer:rp");
 	EXPECT(0, a);
 	a = ask_of(NETMAP_REQ_VALE_ATTACH, "valer:rp");
@@ -376,6 +431,7 @@ wrong_persistent(void)
 	EXPECT(EINVAL, a); /* goes with its client */
 	a = ask_of(NETMAP_REQ_VALE_ATTACH, "valer:k");
 	EXPECT(EBUSY, a);
+	take_away(fd, "valer:k");
 	close(fd);
 }
 

@@ -63,8 +63,6 @@ parse_vale_name(struct nm_call *c, struct vale_name *name)
 	const char *wrong;
 	int ret;
 
-	if (strlen(c->text) >= NETMAP_REQ_IFNAMSIZ)
-		return nm_call_fail(c, -ENOMEM, "the name is too long");
 	ret = vale_name_parse(c->text, name, &wrong);
 	if (ret == -EINVAL && parse_plain_switch(c->text, name))
 		return 0;
