@@ -358,7 +358,7 @@ static uint32_t
 choose_slots(void)
 {
 	uint32_t nb = p.st.nb_tx_slots - 1, wrong = dice(&d, 2) ? 0 : dice(&d, 60);
-	bool many = dice(&d, 8) == 0 && nb > BATCH && q_present && q_active && !q_offsets &&
+	bool many = dice(&d, 2) == 0 && nb > BATCH && q_present && q_active && !q_offsets &&
 		    hdr_q == 0 && q.st.nb_rx_slots > nb && !p_offsets;
 	uint32_t n = many ? nb : dice(&d, 4) ? 1 + dice(&d, 40) : 1 + dice(&d, 1000);
 
@@ -701,7 +701,7 @@ static void
 close_both(void)
 {
 	double begin = now_s(), end = begin + WAIT_S;
-	bool wrong = p_active && dice(&d, 4) == 0;
+	bool wrong = p_active && dice(&d, 2) == 0;
 	struct vale_ctl_name_req req = {.name = "valem"};
 	uint32_t nb = 1;
 
@@ -722,7 +722,7 @@ close_both(void)
 	nb_wrong_ends += wrong;
 	if (wrong && now_s() - begin < fastest_end)
 		fastest_end = now_s() - begin;
-	if (nb_wrong_ends >= 12 && fastest_end > 0.45)
+	if (nb_wrong_ends >= 8 && fastest_end > 0.45)
 		die("a port with a wrong head takes %.0f ms to end, or more", fastest_end * 1e3);
 }
 

@@ -229,6 +229,10 @@ wrong_company(void)
 	b = ask_of(NETMAP_REQ_PORT_INFO_GET, "");
 	b.info.nr_mem_id = mem;
 	expect("this memory", 0, ask_once(&b));
+	b = ask_of(NETMAP_REQ_PORT_INFO_GET, "valer:y");
+	expect("this port", 0, ask_once(&b));
+	if (b.info.nr_tx_slots != 16 || b.info.nr_mem_id != mem)
+		die("another port was described than asked for");
 	b = ask_of(NETMAP_REQ_REGISTER, "valer:z");
 	expect("bound twice", EBUSY, ask_on(fd, &b));
 	b = ask_of(NETMAP_REQ_REGISTER, "valer:y");
