@@ -40,12 +40,12 @@ static const struct {
 	[OPEN] = {"open", 20, NULL},
 	[REGISTER] = {"register", 30, NULL},
 	[MAP] = {"mmap", 30, VICTIM},
-	[TXSYNC] = {"txsync", 250, VICTIM},
-	[RXSYNC] = {"rxsync", 250, VICTIM},
-	[POLL] = {"poll", 60, VICTIM},
-	[CLOSE] = {"close", 40, VICTIM},
-	[SHARED_TX] = {"txsync of a shared ring", 300, SHARED},
-	[SHARED_RX] = {"rxsync of a shared ring", 250, SHARED},
+	[TXSYNC] = {"txsync", 150, VICTIM},
+	[RXSYNC] = {"rxsync", 150, VICTIM},
+	[POLL] = {"poll", 40, VICTIM},
+	[CLOSE] = {"close", 30, VICTIM},
+	[SHARED_TX] = {"txsync of a shared ring", 200, SHARED},
+	[SHARED_RX] = {"rxsync of a shared ring", 150, SHARED},
 };
 
 static struct client a, b;

@@ -3,7 +3,7 @@
 # Objective: a netmap program that is killed after any instruction of what it does with its port costs nobody anything.
 #
 # Steps, for open, register, mmap, txsync, rxsync, poll, close, and for a sync of rings that another program goes on using:
-#  1. A program is killed after its n-th instruction. n grows by 1 in a sync, by more where the way is long; with
+#  1. A program is killed after its n-th instruction. n grows by some, from another beginning each time; with
 #     VALE_STEP_EVERY=1 by 1 always, which takes hours.
 #  2. Its port is gone, and the next program has the same name at once. Two other ports exchange frames, none is lost. Who
 #     shares a ring with it goes on. The switch has as many descriptors and regions as before, and no more memory.
