@@ -418,9 +418,11 @@ write_slots(uint32_t n)
 			.ptr = p_offsets ? slots[i].off : dice(&d, UINT32_MAX),
 		};
 		fill(i);
+	}
+	/* a header may reach into the second slot */
+	for (uint32_t i = 0; i < n; i++)
 		if (i == 0 || !slots[i - 1].more)
 			fill_header(i);
-	}
 }
 
 /* ---- the receiver ---- */
