@@ -427,10 +427,12 @@ write_slots(uint32_t n)
 
 /* ---- the receiver ---- */
 
+/* What is wrong costs the rest of a batch, so nothing is where there are several. */
 static void
-offer_slots(void)
+offer_slots(uint32_t nb_sent)
 {
-	uint32_t wrong = dice(&d, 3) ? 0 : dice(&d, 20), nb = q.st.nb_rx_slots;
+	uint32_t wrong = nb_sent >= BATCH || dice(&d, 3) ? 0 : dice(&d, 20);
+	uint32_t nb = q.st.nb_rx_slots;
 	uint32_t max = q.offset_max < VALE_NM_BUF_SZ ? q.offset_max : VALE_NM_BUF_SZ;
 	/* little room in each slot: a frame takes many */
 	bool tight = max >= 64 && dice(&d, 2);
@@ -616,7 +618,7 @@ round_of_slots(void)
 	nb_rounds++;
 	nb_expected = 0;
 	if (q_present && q_active)
-		offer_slots();
+		offer_slots(n);
 	write_slots(n);
 	foretell(n);
 	/* release: after all of it */
