@@ -37,6 +37,8 @@
 
 /** Longest frame, in bytes without FCS. */
 #define VALE_FRAME_LEN_MAX 9216
+/** Longest frame that is still to be cut (vale_offload.gso_size): two tags, IPv6, what it can tell. */
+#define VALE_GSO_LEN_MAX (22 + 40 + 65535)
 /** Shortest frame: an Ethernet header. */
 #define VALE_FRAME_LEN_MIN 14
 /** Receive or transmit queues of one port. */
@@ -60,11 +62,46 @@ struct vale_worker;
 /** Frame is in several pieces of memory (vale_pkt.segs), the first of which is vale_pkt.data. Not
  * with VALE_PKT_MBUF. */
 #define VALE_PKT_SEGS 0x0010
+/** Frame is not finished: vale_pkt_offload() tells what is to be done before it is on a wire. Only
+ * with VALE_PKT_MBUF or VALE_PKT_SEGS. An endpoint meets it in tx() only if it takes such frames. */
+#define VALE_PKT_OFFLOAD 0x0020
+/** With VALE_PKT_SEGS: the division into pieces is of the core's making and means nothing. */
+#define VALE_PKT_MADE 0x0040
+
+/* What is to be done on a frame, and what an endpoint takes undone. */
+/** Complete the checksum of TCP or UDP, directly behind IPv4 or IPv6 without extension headers. */
+#define VALE_OL_CSUM 0x01
+/** Complete a sum of anything else. */
+#define VALE_OL_RAW_CSUM 0x02
+/** Cut TCP over IPv4 into segments; includes their checksums. */
+#define VALE_OL_TSO4 0x04
+/** The same over IPv6. */
+#define VALE_OL_TSO6 0x08
+/** Of the segments only the first has CWR (RFC 3168); beside one of the two above. */
+#define VALE_OL_ECN 0x10
+/** Over IPv6; not a thing to be done. */
+#define VALE_OL_IS_IPV6 0x80
+
+/**
+ * What is left to do on a frame, as virtio-net's header and the fields of an mbuf tell it. Whoever
+ * sets it has checked it against the frame: the checksum's field lies in the frame's first
+ * VALE_HEAD_MAX bytes, and so do the headers of a frame to be cut, whose segments are no longer
+ * than VALE_FRAME_LEN_MAX.
+ */
+struct vale_offload {
+	uint16_t gso_size;   /**< bytes of payload in each segment but the last; 0: do not cut */
+	uint16_t csum_start; /**< the sum over the bytes from here to the frame's end */
+	uint8_t csum_offset; /**< belongs this far behind csum_start, where now is a part of it */
+	uint8_t l2_len;	     /**< bytes before IPv4 or IPv6; not with VALE_OL_RAW_CSUM */
+	uint8_t l4_len;	     /**< bytes of the header at csum_start; not with VALE_OL_RAW_CSUM */
+	uint8_t needs;	     /**< VALE_OL_* */
+};
 
 /** A piece of a frame. */
 struct vale_seg {
 	const uint8_t *data;
 	uint32_t len;
+	struct vale_offload ol; /**< in the first of a frame with VALE_PKT_OFFLOAD */
 };
 
 /** A received frame, lent by its endpoint for the length of a batch. */
@@ -134,7 +171,8 @@ struct vale_endpoint_ops {
 
 	/**
 	 * Receive up to @p n frames, in order. Frames it must refuse (see @p bad) it consumes and
-	 * counts there.
+	 * counts there. Frames to be cut count as what they will be cut into, so that a batch stays
+	 * a bounded piece of work: only the last may go beyond @p n.
 	 * @return number of descriptors filled in; 0 = queue empty.
 	 */
 	uint16_t (*rx)(
@@ -189,13 +227,16 @@ struct vale_endpoint_ops {
 };
 
 /** The switch's end of a client. Embedded by each kind in a struct of its own; constant once
- * attached. */
+ * attached, but for takes. */
 struct vale_endpoint {
 	const struct vale_endpoint_ops *ops;
 	struct vale_port *port; /**< set by vale_switch_attach() */
 	int32_t pid;		/**< client's process, 0 = none */
 	uint32_t uid;		/**< client's user, with has_uid; */
 	bool has_uid;		/**< without it a port that is reserved for a user is refused */
+	/** VALE_OL_*: frames on which that is left to do are delivered as they are; on others it is
+	 * done before. The kind writes, any thread; workers read. */
+	_Atomic uint32_t takes;
 	uint16_t nb_rxq;	/**< queues from the client, 1 .. VALE_QUEUES_MAX */
 	uint16_t nb_txq;	/**< queues to the client, 1 .. VALE_QUEUES_MAX */
 	struct vale_rxq *rxq[VALE_QUEUES_MAX];

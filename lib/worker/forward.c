@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_branch_prediction.h>
@@ -6,6 +7,7 @@
 
 #include "flow_hash.h"
 #include "forward.h"
+#include "vale_offload.h"
 #include "vale_switch.h"
 
 /* Frames whose addresses are read, and whose FDB buckets are fetched, ahead of the look-up. */
@@ -19,6 +21,7 @@
 struct memo {
 	vale_mac_t src, dst;
 	uint16_t dst_port;
+	uint16_t flags; /* of all frames */
 };
 
 static inline uint64_t
@@ -50,6 +53,13 @@ vale_forward_init(struct vale_forward *f, unsigned int worker)
 	for (unsigned int i = 0; i < VALE_BATCH_MAX; i++)
 		f->all[i] = i;
 	memset(f->head, 0xff, sizeof(f->head));
+	f->resolve = calloc(1, sizeof(*f->resolve));
+}
+
+void
+vale_forward_fini(struct vale_forward *f)
+{
+	free(f->resolve);
 }
 
 /* The index of a frame's destination, once source and destination address are known. */
@@ -74,6 +84,13 @@ classify_macs(struct vale_switch *sw, uint16_t own, bool learn, vale_mac_t src, 
 	return m->dst_port;
 }
 
+/* A frame that is cut before it is on a wire; its endpoint has seen to its length. */
+static bool
+is_cut_later(const struct vale_pkt *p)
+{
+	return (p->flags & VALE_PKT_OFFLOAD) && vale_pkt_offload(p).gso_size > 0;
+}
+
 /* Length errors, by the sender's counters. */
 static inline bool
 drop_bad_length(struct vale_counters *c, const struct vale_pkt *p)
@@ -82,7 +99,7 @@ drop_bad_length(struct vale_counters *c, const struct vale_pkt *p)
 		vale_counter_add(&c->drops[VALE_DROP_RUNT], 1);
 		return true;
 	}
-	if (unlikely(p->len > VALE_FRAME_LEN_MAX)) {
+	if (unlikely(p->len > VALE_FRAME_LEN_MAX && !is_cut_later(p))) {
 		vale_counter_add(&c->drops[VALE_DROP_TOO_LONG], 1);
 		return true;
 	}
@@ -127,6 +144,7 @@ classify_chunk(struct vale_forward *f, struct vale_rxq *q, unsigned int first, u
 
 		if (unlikely(f->dst[first + i] == FORWARD_DROP))
 			continue;
+		memo->flags |= p->flags;
 		d = classify_macs(sw, port->idx, !(p->flags & VALE_PKT_NO_LEARN), src[i], dst[i],
 			memo, now_s, ageing_s);
 		if (unlikely(d == port->idx)) {
@@ -160,6 +178,9 @@ classify(struct vale_forward *f, struct vale_rxq *q, unsigned int n, uint32_t no
 	for (unsigned int i = 1; i < n; i++)
 		mixed |= f->dst[i] ^ f->dst[0];
 	vale_counter_add(&c->rx_bytes, bytes);
+	f->open = (memo.flags & VALE_PKT_OFFLOAD) != 0;
+	if (unlikely(f->open) && f->resolve != NULL)
+		resolve_begin(f->resolve);
 	return mixed == 0 && f->dst[0] < FORWARD_FLOOD;
 }
 
@@ -204,19 +225,13 @@ choose_lanes(struct vale_forward *f, const struct vale_rxq *q, uint16_t nb_lanes
 	}
 }
 
-/* Hand a run to a receiver, spread over its queues. */
-static void
-deliver(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to, const uint16_t *idx,
-	uint16_t n)
+/* Hand a run to an endpoint, spread over its queues. */
+static inline void
+deliver_run(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to,
+	struct vale_endpoint *ep, const uint16_t *idx, uint16_t n)
 {
 	struct vale_port *from = q->ep->port;
-	/* acquire: the endpoint was built before it was published */
-	struct vale_endpoint *ep = atomic_load_explicit(&to->ep, memory_order_acquire);
 
-	if (unlikely(ep == NULL)) {
-		vale_counter_add(&to->counters[f->worker].drops[VALE_DROP_PORT_GONE], n);
-		return;
-	}
 	if (likely(ep->nb_txq == 1)) {
 		deliver_lane(f, from, to, ep, 0, idx, n);
 		return;
@@ -232,6 +247,96 @@ deliver(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to, const 
 		if (m > 0)
 			deliver_lane(f, from, to, ep, lane, f->lane, m);
 	}
+}
+
+/* Hand the segments of frame k to a receiver. On both sides it counts as the one frame that its
+ * sender sent: delivered if all of it was, else dropped for the reason that met a part of it. */
+static void
+deliver_cut(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to,
+	struct vale_endpoint *ep, uint16_t k)
+{
+	struct vale_counters *src = &q->ep->port->counters[f->worker];
+	struct vale_counters *dst = &to->counters[f->worker];
+	struct vale_tx_result res = {0};
+	struct vale_pkt *pkts = NULL;
+	uint16_t lane = 0, nb = 0;
+
+	if (likely(f->resolve != NULL))
+		pkts = resolve_cut(f->resolve, k, &f->pkts[k], &nb);
+	if (ep->nb_txq > 1) {
+		choose_lanes(f, q, ep->nb_txq, &k, 1);
+		lane = f->lane_of[0];
+	}
+	for (uint16_t i = 0, n; i < nb; i += n) {
+		n = RTE_MIN(nb - i, VALE_BATCH_MAX);
+		ep->ops->tx(ep, lane, pkts + i, f->all, n, &res);
+	}
+	if (likely(nb > 0 && res.packets == nb)) {
+		vale_counter_add(&dst->tx_packets, 1);
+		vale_counter_add(&dst->tx_bytes, f->pkts[k].len);
+	} else if (nb == 0 || res.no_mbuf > 0) {
+		vale_counter_add(&src->drops[VALE_DROP_NO_MBUF], 1);
+	} else if (res.too_long > 0) {
+		vale_counter_add(&src->drops[VALE_DROP_TOO_LONG], 1);
+	} else {
+		vale_counter_add(
+			&dst->drops[res.port_gone > 0 ? VALE_DROP_PORT_GONE : VALE_DROP_DST_FULL],
+			1);
+	}
+}
+
+/* Whether an endpoint takes a frame as it is. */
+static bool
+takes(struct vale_endpoint *ep, const struct vale_pkt *p)
+{
+	uint32_t needs = vale_pkt_offload(p).needs & ~VALE_OL_IS_IPV6;
+
+	/* relaxed: a change meets this batch or the next; tx() stands both */
+	return (needs & ~atomic_load_explicit(&ep->takes, memory_order_relaxed)) == 0;
+}
+
+/* As deliver_run(), for frames of which some may be unfinished. */
+static void
+deliver_open(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to,
+	struct vale_endpoint *ep, const uint16_t *idx, uint16_t n)
+{
+	struct vale_counters *src = &q->ep->port->counters[f->worker];
+	uint16_t m = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct vale_pkt *p = &f->pkts[idx[i]];
+
+		if (!(p->flags & VALE_PKT_OFFLOAD) || takes(ep, p)) {
+			f->run[m++] = idx[i];
+		} else if (vale_pkt_offload(p).gso_size > 0) {
+			if (m > 0)
+				deliver_run(f, q, to, ep, f->run, m);
+			m = 0;
+			deliver_cut(f, q, to, ep, idx[i]);
+		} else if (f->resolve != NULL && resolve_sum(f->resolve, p)) {
+			f->run[m++] = idx[i];
+		} else {
+			vale_counter_add(&src->drops[VALE_DROP_NO_MBUF], 1);
+		}
+	}
+	if (m > 0)
+		deliver_run(f, q, to, ep, f->run, m);
+}
+
+/* Hand a run to a receiver. */
+static void
+deliver(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to, const uint16_t *idx,
+	uint16_t n)
+{
+	/* acquire: the endpoint was built before it was published */
+	struct vale_endpoint *ep = atomic_load_explicit(&to->ep, memory_order_acquire);
+
+	if (unlikely(ep == NULL))
+		vale_counter_add(&to->counters[f->worker].drops[VALE_DROP_PORT_GONE], n);
+	else if (unlikely(f->open))
+		deliver_open(f, q, to, ep, idx, n);
+	else
+		deliver_run(f, q, to, ep, idx, n);
 }
 
 /* As deliver(), by port index. */

@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+#include "resolve.h"
 #include "vale_port.h"
 #include "vale_worker.h"
 
@@ -38,16 +39,23 @@ struct vale_forward {
 	uint16_t nb_touched;
 	uint16_t nb_flood;
 	uint32_t nb_taken;   /* frames whose mbufs have new owners */
+	bool open;	     /* some have VALE_PKT_OFFLOAD */
 	unsigned int worker; /* index into counters */
 	_Atomic uint64_t frames;
 	_Atomic uint64_t batches[VALE_BATCH_CLASSES]; /* by size */
 	/* list of each destination; head is FORWARD_END outside of a batch */
 	uint16_t head[VALE_FDB_PORTS_MAX];
 	uint16_t tail[VALE_FDB_PORTS_MAX];
+	/* for frames that are not finished */
+	uint16_t run[VALE_BATCH_MAX]; /* frames that go to a receiver in one call */
+	struct resolve *resolve;      /* NULL: no memory, such frames are lost (no_mbuf) */
 };
 
 /** Make scratch memory ready. */
 void vale_forward_init(struct vale_forward *f, unsigned int worker);
+
+/** Free what it holds. */
+void vale_forward_fini(struct vale_forward *f);
 
 /**
  * Receive one batch from a queue and forward it.

@@ -40,6 +40,7 @@ worker_free(struct vale_worker *w)
 	if (w->wake_fd >= 0)
 		close(w->wake_fd);
 	free(atomic_load(&w->plan));
+	vale_forward_fini(&w->fwd);
 	rte_free(w);
 }
 

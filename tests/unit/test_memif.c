@@ -274,8 +274,9 @@ static void
 tx_pieces_are_joined(void **state)
 {
 	static const uint16_t idx[] = {0};
-	const struct vale_seg segs[] = {
-		{frame, 14}, {frame + 14, 1000}, {frame + 1014, 1}, {frame + 1015, 1000}};
+	const struct vale_seg segs[] = {{.data = frame, .len = 14},
+		{.data = frame + 14, .len = 1000}, {.data = frame + 1014, .len = 1},
+		{.data = frame + 1015, .len = 1000}};
 	struct vale_tx_result res = {0};
 
 	for (uint16_t i = 0; i < RING_SZ; i++)

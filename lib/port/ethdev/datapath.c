@@ -4,15 +4,12 @@
 #include <rte_ether.h>
 
 #include "ethdev_port.h"
+#include "vale_offload.h"
 #include "vale_pkt_copy.h"
 #include "vale_pool.h"
 
 /* A driver that returns fewer frames than this at once has no more. */
 #define RX_CHUNK 32
-
-/* What of an mbuf's flags says whose its memory is; the rest is between the driver and its last
- * user. */
-#define KEPT_FLAGS (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
 
 static inline struct ethdev_ep *
 ep_of(struct vale_endpoint *ep)
@@ -68,7 +65,9 @@ accept_frame(const struct ethdev_ep *e, struct rte_mbuf *m, struct vale_rx_refus
 	}
 	if (e->complete_csum)
 		checksum_complete(m);
-	m->ol_flags &= KEPT_FLAGS;
+	/* a machine's tell what is left to do, and no more */
+	if (!e->driver.vhost)
+		m->ol_flags &= KEPT_FLAGS;
 	return true;
 }
 
@@ -78,8 +77,8 @@ ethdev_rx_mbufs(const struct ethdev_ep *e, uint16_t queue, struct rte_mbuf **m, 
 {
 	uint16_t i, nb, kept = 0;
 
-	if (e->rxq[queue].tso != NULL)
-		nb = ethdev_rx_tso(e->ep.rxq[queue], m, n, bad);
+	if (e->rxq[queue].held != NULL)
+		nb = ethdev_rx_held(e->ep.rxq[queue], m, n, bad);
 	else
 		nb = rx_burst(e->port_id, queue, m, n);
 	for (i = 0; i < nb; i++) {
@@ -91,6 +90,12 @@ ethdev_rx_mbufs(const struct ethdev_ep *e, uint16_t queue, struct rte_mbuf **m, 
 			rte_pktmbuf_free(m[i]);
 	}
 	return kept;
+}
+
+static inline uint16_t
+offload_flag(const struct rte_mbuf *m)
+{
+	return unlikely(m->ol_flags & VALE_OFFLOAD_MBUF_FLAGS) ? VALE_PKT_OFFLOAD : 0;
 }
 
 uint16_t
@@ -112,7 +117,7 @@ ethdev_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_
 			.mbuf = m[i],
 			.len = m[i]->pkt_len,
 			.seg_len = m[i]->data_len,
-			.flags = flags,
+			.flags = flags | offload_flag(m[i]),
 		};
 	return nb;
 }
@@ -146,7 +151,7 @@ ethdev_rx_arm(struct vale_rxq *q)
 
 	if (rxq->is_socket)
 		socket_clear_error(q->wait_fd);
-	if ((rxq->cut != NULL && rxq->cut->first < rxq->cut->end) || ethdev_tso_waits(rxq->tso))
+	if ((rxq->cut != NULL && rxq->cut->first < rxq->cut->end) || ethdev_held_waits(rxq->held))
 		return true;
 	/* without a peer there is no interrupt; the control thread wakes us when there is one */
 	if (!rxq->intr || !atomic_load_explicit(&e->link, memory_order_relaxed))
@@ -178,7 +183,8 @@ ethdev_rx_pending(struct vale_rxq *q)
 static inline bool
 is_too_long(const struct vale_pkt *p, uint32_t max, uint32_t room)
 {
-	if (likely(p->len <= max))
+	/* who takes frames that are to be cut takes their segments */
+	if (likely(p->len <= max) || (p->flags & VALE_PKT_OFFLOAD))
 		return false;
 	/* a VLAN tag comes on top of the MTU */
 	return p->len > max + RTE_VLAN_HLEN || p->len > room || p->seg_len < RTE_ETHER_HDR_LEN ||
@@ -192,13 +198,34 @@ may_take(const struct ethdev_ep *e, const struct vale_pkt *p)
 	if ((p->flags & (VALE_PKT_MBUF | VALE_PKT_SHARED)) != VALE_PKT_MBUF)
 		return false;
 	return likely(p->mbuf->nb_segs == 1) ||
-	       (e->multi_seg && p->mbuf->nb_segs <= ETHDEV_SEGS_MAX);
+	       (e->multi_seg && (p->mbuf->nb_segs <= ETHDEV_SEGS_MAX || e->driver.vhost));
+}
+
+/** The mbuf to send for a frame that is not finished, to a machine that takes it so. */
+static struct rte_mbuf *
+mbuf_for_open(const struct ethdev_ep *e, struct vale_pkt *p)
+{
+	struct vale_offload ol = vale_pkt_offload(p);
+	bool take = may_take(e, p);
+	struct rte_mbuf *m = take ? p->mbuf : vale_pkt_to_mbuf(p, e->pool);
+
+	if (m == NULL)
+		return NULL;
+	if (unlikely(!ethdev_send_open(&ol, m, e->pool))) {
+		if (!take)
+			rte_pktmbuf_free(m);
+		return NULL;
+	}
+	vale_pool_tag_if_governed(m);
+	return m;
 }
 
 /** The mbuf to send for a frame: its own, or a copy. */
 static inline struct rte_mbuf *
 mbuf_for(const struct ethdev_ep *e, struct vale_pkt *p)
 {
+	if (unlikely(p->flags & VALE_PKT_OFFLOAD))
+		return mbuf_for_open(e, p);
 	if (!may_take(e, p))
 		return vale_pkt_to_mbuf(p, e->multi_seg ? e->pool : e->own_pool);
 	p->mbuf->ol_flags &= KEPT_FLAGS;

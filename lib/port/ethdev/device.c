@@ -378,6 +378,12 @@ choose_offloads(struct ethdev_ep *e, const struct rte_eth_dev_info *info, struct
 	e->multi_seg = (tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) || e->driver.tx_stops;
 	conf->txmode.offloads = tx & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
 	conf->rxmode.offloads = rx & RTE_ETH_RX_OFFLOAD_SCATTER;
+	/* else net_vhost would complete every checksum itself, of long segments too. The other way
+	 * it has its library, which goes by the mbuf alone, and would complete them once more for
+	 * machines that do not take them open. */
+	if (e->driver.vhost)
+		conf->rxmode.offloads |=
+			rx & (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM);
 	if (e->ep.nb_rxq > 1 && info->flow_type_rss_offloads != 0 &&
 		!ethdev_device_is_vdev(&e->device)) {
 		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;

@@ -21,7 +21,7 @@
  *   wait_fd.c           the descriptors that an idle worker waits on
  *   checksum.c          completes checksums that the kernel left to hardware
  *   datapath.c          rx and tx
- *   tso.c               rx of long TCP segments of a virtual machine
+ *   offload.c           checksums and segmentation that a virtual machine leaves open, both ways
  *   refragment.c        rx where the kernel joined IPv4 fragments
  */
 
@@ -110,27 +110,19 @@ struct cut {
 	uint32_t off;	     /**< where the next fragment begins in its payload, bytes */
 };
 
-#define TSO_BURST 64
+#define HELD_BURST 64
 
-/** Frames received from a virtual machine and not handed on yet, of which the first may be half-way
- * through being cut into segments. Worker. */
-struct tso {
-	struct rte_mbuf *m[TSO_BURST];
+/** Frames received from a virtual machine and not handed on yet: those after a long one wait for
+ * the next batch. Worker. */
+struct held {
+	struct rte_mbuf *m[HELD_BURST];
 	uint16_t first, end; /**< frames [first, end) of m */
-	/* m[first], while it is being cut */
-	bool cutting;
-	bool is_ipv6;
-	uint16_t l2_len, l3_len;
-	uint16_t hdr_len; /**< bytes before the payload */
-	uint32_t mss;	  /**< bytes of payload in each segment but the last */
-	uint32_t off;	  /**< where the next segment's payload begins */
-	uint32_t nb;	  /**< segments so far */
 };
 
 struct ethdev_rxq {
 	struct vale_rxq q;
 	struct cut *cut; /**< where the kernel joins fragments, else NULL */
-	struct tso *tso; /**< where a virtual machine sends, else NULL */
+	struct held *held; /**< where a virtual machine sends, else NULL */
 	bool armed;	 /**< worker: receive interrupt is enabled */
 	bool intr;	 /**< wait_fd is a receive interrupt of the driver */
 	bool is_socket;	 /**< wait_fd is a socket of the driver */
@@ -211,6 +203,8 @@ void ethdev_vhost_watch(struct ethdev_ep *e);
 void ethdev_vhost_unwatch(struct ethdev_ep *e);
 /** Queues that the machine receives from: the first so many. Any thread. */
 unsigned int ethdev_vhost_nb_tx(const struct ethdev_ep *e);
+/** What a machine takes undone (VALE_OL_*) that has negotiated these virtio features. */
+uint32_t ethdev_vhost_takes(uint64_t features);
 /** Whether the machine sends to a queue. Any thread. */
 bool ethdev_vhost_receives(const struct ethdev_ep *e, uint16_t queue);
 
@@ -360,15 +354,24 @@ void ethdev_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, 
 bool ethdev_rx_arm(struct vale_rxq *q);
 unsigned int ethdev_rx_pending(struct vale_rxq *q);
 
-/* ---- tso.c ---- */
+/* ---- offload.c ---- */
 
-/** Receive at most @p n frames from a virtual machine's queue, long segments cut. Worker. */
-uint16_t ethdev_rx_tso(
+/** What of an mbuf's flags says whose its memory is; the rest is between the driver and its last
+ * user. */
+#define KEPT_FLAGS (RTE_MBUF_F_EXTERNAL | RTE_MBUF_F_INDIRECT)
+
+/** Receive from a virtual machine's queue frames that are at most @p n on a wire, or one. What is
+ * left to do on them stands in the mbufs as vale_offload_to_mbuf() writes it. Worker. */
+uint16_t ethdev_rx_held(
 	struct vale_rxq *q, struct rte_mbuf **out, uint16_t n, struct vale_rx_refused *bad);
 /** Whether frames wait that were received. NULL is allowed. Worker. */
-bool ethdev_tso_waits(const struct tso *t);
+bool ethdev_held_waits(const struct held *h);
 /** Free it and what it holds. NULL is allowed. */
-void ethdev_tso_free(struct tso *t);
+void ethdev_held_free(struct held *h);
+/** Prepare a received mbuf, one by one; false if it was refused and counted. */
+bool ethdev_open_frame(struct rte_mbuf *m, struct vale_rx_refused *bad);
+/** Tell a virtual machine's driver what is left to do on a frame. False without a buffer. */
+bool ethdev_send_open(const struct vale_offload *ol, struct rte_mbuf *m, struct rte_mempool *pool);
 
 /* ---- refragment.c ---- */
 

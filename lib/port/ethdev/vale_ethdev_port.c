@@ -169,7 +169,7 @@ ep_free(struct ethdev_ep *e)
 		ethdev_vhost_unwatch(e);
 	for (i = 0; i < VALE_QUEUES_MAX; i++) {
 		ethdev_cut_free(e->rxq[i].cut);
-		ethdev_tso_free(e->rxq[i].tso);
+		ethdev_held_free(e->rxq[i].held);
 	}
 	kernel_if_restore(&e->kif);
 	ethdev_device_close(&e->device);
@@ -207,11 +207,11 @@ static const struct vale_endpoint_ops common_ops = {
 };
 
 static int
-alloc_tso(struct ethdev_ep *e)
+alloc_held(struct ethdev_ep *e)
 {
 	for (uint16_t i = 0; i < e->ep.nb_rxq; i++) {
-		e->rxq[i].tso = calloc(1, sizeof(*e->rxq[i].tso));
-		if (e->rxq[i].tso == NULL)
+		e->rxq[i].held = calloc(1, sizeof(*e->rxq[i].held));
+		if (e->rxq[i].held == NULL)
 			return -ENOMEM;
 	}
 	return 0;
@@ -227,7 +227,7 @@ choose_ops(struct ethdev_ep *e)
 	e->ops = common_ops;
 	e->ep.ops = &e->ops;
 	if (e->driver.vhost)
-		return alloc_tso(e);
+		return alloc_held(e);
 	if (!e->lends)
 		return 0;
 	e->ops.lends_memory = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <ethdev_driver.h>
 #include <rte_eth_vhost.h>
+#include <rte_vhost.h>
 
 #include "ethdev_port.h"
 
@@ -30,10 +31,39 @@ read_queue_events(struct ethdev_ep *e, uint16_t port_id)
 	}
 }
 
-/** The driver forgets its queues' state without a word. */
+uint32_t
+ethdev_vhost_takes(uint64_t features)
+{
+	uint32_t takes = 0;
+
+	/* VALE_OL_ECN never: the library has no word for it */
+	if (features & 1ull << VIRTIO_NET_F_GUEST_CSUM)
+		takes |= VALE_OL_CSUM;
+	if (features & 1ull << VIRTIO_NET_F_GUEST_TSO4)
+		takes |= VALE_OL_TSO4;
+	if (features & 1ull << VIRTIO_NET_F_GUEST_TSO6)
+		takes |= VALE_OL_TSO6;
+	return takes;
+}
+
+/** A machine has its card in use: what its driver has negotiated holds until it goes. */
+static void
+read_features(struct ethdev_ep *e, uint16_t port_id)
+{
+	int vid = rte_eth_vhost_get_vid_from_port_id(port_id);
+	uint64_t features;
+
+	if (vid >= 0 && rte_vhost_get_negotiated_features(vid, &features) == 0)
+		atomic_store_explicit(
+			&e->ep.takes, ethdev_vhost_takes(features), memory_order_relaxed);
+}
+
+/** The driver forgets its queues' state without a word. Whoever comes next gets finished frames
+ * until its features are known. */
 static void
 forget_queues(struct ethdev_ep *e)
 {
+	atomic_store_explicit(&e->ep.takes, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->tx_enabled, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->rx_enabled, 0, memory_order_relaxed);
 }
@@ -47,6 +77,8 @@ on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_pa
 		read_queue_events(e, port_id);
 	else if (rte_eth_devices[port_id].data->dev_link.link_status == RTE_ETH_LINK_DOWN)
 		forget_queues(e);
+	else
+		read_features(e, port_id);
 	/* release: who sees the count sees what was stored before */
 	atomic_fetch_add_explicit(&e->events, 1, memory_order_release);
 	ethdev_announce_event();

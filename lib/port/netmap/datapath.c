@@ -14,10 +14,9 @@
 
 #include "netmap_port.h"
 #include "vale_control_proto.h"
+#include "vale_offload.h"
 #include "vale_pkt_copy.h"
 
-/* Pieces of all frames of a batch: its slots, and the rest of a chain that began in the last. */
-#define SEGS_MAX (VALE_BATCH_MAX + VALE_NM_FRAGS_MAX)
 /* Tokens sent to a descriptor at once. More threads than that do not wait on one. */
 #define TOKENS_MAX 64
 
@@ -205,53 +204,13 @@ read_chain(struct nm_rxq *rq, uint32_t at, uint32_t max, struct vale_seg *segs,
 	return n;
 }
 
-/* Take the virtio-net header off the front of a frame. Returns false if it has no more than that.
- */
-static bool
-strip_header(struct vale_pkt *pkt, uint32_t hdr_len)
-{
-	if (pkt->len <= hdr_len || pkt->seg_len < hdr_len)
-		return false;
-	pkt->len -= hdr_len;
-	if (!(pkt->flags & VALE_PKT_SEGS)) {
-		pkt->data += hdr_len;
-		pkt->seg_len -= hdr_len;
-		return true;
-	}
-	struct vale_seg *seg = (struct vale_seg *)(uintptr_t)pkt->segs;
-
-	seg->data += hdr_len;
-	seg->len -= hdr_len;
-	/* a header in a slot of its own, as virtual machines do */
-	if (seg->len == 0)
-		seg++;
-	pkt->segs = seg;
-	pkt->data = seg->data;
-	pkt->seg_len = (uint16_t)seg->len;
-	return true;
-}
-
-static void
-strip_headers(struct vale_pkt *pkts, uint16_t *n, uint32_t hdr_len, struct vale_rx_refused *bad)
-{
-	uint16_t good = 0;
-
-	for (uint16_t i = 0; i < *n; i++) {
-		if (strip_header(&pkts[i], hdr_len))
-			pkts[good++] = pkts[i];
-		else
-			bad->runt++;
-	}
-	*n = good;
-}
-
 /* Read up to n frames from the slots that are published. */
 static inline uint16_t
 read_frames(struct nm_rxq *rq, uint32_t left, struct vale_pkt *pkts, uint16_t n,
 	struct vale_rx_refused *bad)
 {
 	const struct nm_ring *r = &rq->ring;
-	uint32_t at = rq->cur, nb_segs = 0, used;
+	uint32_t at = rq->cur, nb_segs = rq->nb_segs, used;
 	uint16_t good = 0;
 
 	for (; left > 0 && good < n; left -= used) {
@@ -260,7 +219,7 @@ read_frames(struct nm_rxq *rq, uint32_t left, struct vale_pkt *pkts, uint16_t n,
 
 		used = 1;
 		if (unlikely(s.flags & NS_MOREFRAG)) {
-			if (nb_segs + VALE_NM_FRAGS_MAX > SEGS_MAX)
+			if (nb_segs + VALE_NM_FRAGS_MAX > NM_SEGS_MAX)
 				break;
 			used = read_chain(rq, at, left, &rq->segs[nb_segs], p, bad);
 			good += p->len > 0;
@@ -274,6 +233,31 @@ read_frames(struct nm_rxq *rq, uint32_t left, struct vale_pkt *pkts, uint16_t n,
 		at = ring_next(r, at, used);
 	}
 	rq->cur = at;
+	rq->nb_segs = nb_segs;
+	return good;
+}
+
+/* The same with a virtio-net header before each frame. A frame that is to be cut counts as what
+ * comes of it. */
+static uint16_t
+read_headed(struct nm_rxq *rq, uint32_t left, struct vale_pkt *pkts, uint16_t n, uint32_t hdr_len,
+	struct vale_rx_refused *bad)
+{
+	uint32_t end = ring_next(&rq->ring, rq->cur, left), frames = 0, cost;
+	uint16_t good = 0;
+
+	while (rq->cur != end && frames < n) {
+		struct vale_pkt *p = &pkts[good];
+
+		left = ring_distance(&rq->ring, rq->cur, end);
+		/* none: all that was left was refused, or there is no room for a chain's pieces */
+		if (read_frames(rq, left, p, 1, bad) == 0)
+			break;
+		cost = nm_vnet_take(p, hdr_len, &rq->segs[NM_SEGS_MAX + good], bad);
+		good += cost > 0;
+		/* a refused one took its time as well */
+		frames += RTE_MAX(cost, 1u);
+	}
 	return good;
 }
 
@@ -290,10 +274,12 @@ nm_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_refu
 	left = published(rq, bad);
 	if (left == 0)
 		return 0;
-	n = read_frames(rq, left, pkts, n, bad);
+	rq->nb_segs = 0;
 	hdr_len = atomic_load_explicit(&port->hdr_len, memory_order_relaxed);
-	if (unlikely(hdr_len > 0))
-		strip_headers(pkts, &n, hdr_len, bad);
+	if (likely(hdr_len == 0))
+		n = read_frames(rq, left, pkts, n, bad);
+	else
+		n = read_headed(rq, left, pkts, n, hdr_len, bad);
 	/* nothing is lent, so nobody gives it back */
 	if (unlikely(n == 0)) {
 		publish_cur(rq);
@@ -305,7 +291,15 @@ nm_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_refu
 struct vale_seg *
 nm_rxq_make_segs(void)
 {
-	return calloc(SEGS_MAX, sizeof(struct vale_seg));
+	return calloc(NM_SEGS_MAX + VALE_BATCH_MAX, sizeof(struct vale_seg));
+}
+
+void
+nm_port_set_hdr_len(struct nm_port *p, uint32_t hdr_len)
+{
+	/* relaxed: tx() stands either of them old */
+	atomic_store_explicit(&p->hdr_len, hdr_len, memory_order_relaxed);
+	atomic_store_explicit(&p->ep.takes, hdr_len > 0 ? NM_TAKES : 0, memory_order_relaxed);
 }
 
 static void
@@ -417,19 +411,21 @@ static uint32_t
 write_chain(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt *pkt,
 	uint32_t hdr_len, struct vale_tx_result *res)
 {
-	static const uint8_t no_header[16];
+	uint8_t hdr[sizeof(struct vale_vnet_hdr)];
 	const struct nm_ring *r = &tq->ring;
 	struct vale_pieces pieces = vale_pieces_of(pkt);
 	uint32_t first = at, n = 0, piece = hdr_len, used = 0, space = 0, pos = 0;
 	uint32_t lens[VALE_NM_FRAGS_MAX];
-	const uint8_t *src = no_header;
+	const uint8_t *src = hdr;
 	uint8_t *dst = NULL;
 	/* the boundaries of a netmap sender are kept, mbufs are packed: there may be hundreds */
-	bool keep = (pkt->flags & VALE_PKT_SEGS) != 0;
+	bool keep = (pkt->flags & (VALE_PKT_SEGS | VALE_PKT_MADE)) == VALE_PKT_SEGS;
 	bool merge = hdr_len > 0; /* the header stands in the first slot of the frame */
 
 	if (piece == 0)
 		piece = vale_pieces_next(&pieces, &src);
+	else
+		nm_vnet_make(pkt, hdr, hdr_len);
 	while (piece > 0) {
 		uint32_t part;
 
@@ -489,11 +485,12 @@ write_frame(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt
 	uint8_t *dst = NULL;
 	uint32_t space = slot_room(&tq->ring, &s, &dst), used;
 
-	if (unlikely(space == 0))
+	/* the second: the header was switched off a moment ago */
+	if (unlikely(space == 0 || ((pkt->flags & VALE_PKT_OFFLOAD) && hdr_len == 0)))
 		return skip_slot(tq, at);
 	if (likely(pkt->seg_len == pkt->len && pkt->len + hdr_len <= space)) {
 		if (unlikely(hdr_len > 0)) {
-			memset(dst, 0, hdr_len);
+			nm_vnet_make(pkt, dst, hdr_len);
 			dst += hdr_len;
 		}
 		copy_frame(dst, pkt->data, pkt->len);

@@ -26,6 +26,10 @@
 
 /** Slots whose buffers are fetched ahead. */
 #define NM_CHUNK 32
+/** Pieces of all frames of a batch: its slots, and the rest of a chain that began in the last. */
+#define NM_SEGS_MAX (VALE_BATCH_MAX + VALE_NM_FRAGS_MAX)
+/** What a port with virtio-net headers takes undone: all of it. */
+#define NM_TAKES (VALE_OL_CSUM | VALE_OL_RAW_CSUM | VALE_OL_TSO4 | VALE_OL_TSO6 | VALE_OL_ECN)
 
 /** What workers read of a ring, beside its slots. The region's numbers, from our own books. */
 struct nm_ring {
@@ -54,7 +58,8 @@ struct nm_rxq {
 	/* control thread writes, worker reads */
 	_Atomic uint32_t frozen;    /**< head of a ring whose last user has gone */
 	_Atomic uint32_t *shm_head; /**< head of others */
-	struct vale_seg *segs;	    /**< pieces of the frames of a batch */
+	struct vale_seg *segs;	    /**< pieces of the frames of a batch; */
+	uint32_t nb_segs;	    /**< worker: so many. Behind NM_SEGS_MAX one for each frame */
 } __rte_cache_aligned;
 
 /** Frames to the client: its receive ring. */
@@ -113,6 +118,9 @@ struct nm_port {
 
 extern const struct vale_endpoint_ops nm_endpoint_ops;
 
+/** Set the length of the header before each frame: 0, 10 or 12. Control thread. */
+void nm_port_set_hdr_len(struct nm_port *p, uint32_t hdr_len);
+
 /** Room for the pieces of a batch; NULL without memory. */
 struct vale_seg *nm_rxq_make_segs(void);
 
@@ -125,6 +133,23 @@ unsigned int nm_rxq_pending(const struct nm_rxq *rq);
 /** Implement vale_endpoint_ops: evict and destroy, in nmport.c. */
 void nm_port_evict(struct vale_endpoint *ep, const char *why);
 unsigned int nm_port_destroy(struct vale_endpoint *ep);
+
+/* ---- vnet.c ---- */
+
+/**
+ * Take the virtio-net header off the front of a frame from a client, and note what it says is left
+ * to do.
+ *
+ * @param spare
+ *   Room for the one piece of a frame that has no pieces.
+ * @return
+ *   Frames that it will be on a wire; 0 if it was refused, and counted.
+ */
+uint32_t nm_vnet_take(struct vale_pkt *pkt, uint32_t hdr_len, struct vale_seg *spare,
+	struct vale_rx_refused *bad);
+
+/** Make the header of a frame for a client: hdr_len bytes, 10 or 12. */
+void nm_vnet_make(const struct vale_pkt *pkt, uint8_t *hdr, uint32_t hdr_len);
 
 /* ---- nmport.c, bind.c ---- */
 

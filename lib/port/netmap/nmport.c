@@ -186,7 +186,7 @@ nm_port_create(const struct nm_register *req, struct vale_conn *c, int *err, cha
 	p->uid = p->ep.uid = vale_conn_uid(c);
 	p->ep.has_uid = true;
 	p->geo = req->geo;
-	atomic_init(&p->hdr_len, req->hdr_len);
+	nm_port_set_hdr_len(p, req->hdr_len);
 	p->lock_tx = n_all.ws->nb > 1;
 	atomic_init(&p->sleepers, nm_sleepers_alloc(0));
 	*err = port_get_region(p, req, why);

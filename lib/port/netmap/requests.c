@@ -382,7 +382,7 @@ nm_req_hdr_set(struct nm_call *c)
 	if (vi != NULL)
 		vi->hdr_len = hdr.nr_hdr_len;
 	if (p != NULL)
-		atomic_store_explicit(&p->hdr_len, hdr.nr_hdr_len, memory_order_relaxed);
+		nm_port_set_hdr_len(p, hdr.nr_hdr_len);
 	return 0;
 }
 
