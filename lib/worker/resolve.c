@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_branch_prediction.h>
@@ -153,13 +154,14 @@ append_payload(struct resolve *r, struct cutter *c, uint32_t len, uint32_t *sum)
 	return true;
 }
 
-/** Lengths that are in the headers are set again: who sent the frame may write them still. */
+/** What was checked in the headers is set again: who sent the frame may write them still. */
 static uint16_t
 finish_ipv4(const struct cutter *c, uint8_t *hdr, uint32_t len, uint32_t idx)
 {
 	struct rte_ipv4_hdr *ip = (struct rte_ipv4_hdr *)(hdr + c->ol.l2_len);
 
 	ip->version_ihl = (uint8_t)(0x40 | (c->ol.csum_start - c->ol.l2_len) / 4);
+	ip->next_proto_id = IPPROTO_TCP;
 	ip->total_length = rte_cpu_to_be_16(c->hdr_len - c->ol.l2_len + len);
 	ip->packet_id = rte_cpu_to_be_16(rte_be_to_cpu_16(ip->packet_id) + idx);
 	ip->hdr_checksum = 0;
@@ -172,6 +174,7 @@ finish_ipv6(const struct cutter *c, uint8_t *hdr, uint32_t len)
 {
 	struct rte_ipv6_hdr *ip = (struct rte_ipv6_hdr *)(hdr + c->ol.l2_len);
 
+	ip->proto = IPPROTO_TCP;
 	ip->payload_len = rte_cpu_to_be_16(c->ol.l4_len + len);
 	return rte_ipv6_phdr_cksum(ip, 0);
 }

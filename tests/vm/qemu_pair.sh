@@ -5,8 +5,9 @@
 #
 # Steps:
 #  1. Four machines start: on vale1 QEMU listens and the switch connects, on vale2 the switch listens.
-#  2. Machines of one switch ping each other and carry TCP, whose long segments the switch cuts; one has two queues.
-#     A tap's frames, spread by flow, reach machines that use fewer queues than their port has.
+#  2. Machines of one switch ping each other and carry TCP. Its long segments and open checksums pass the switch whole to
+#     a machine that takes them, and are finished for one that does not (vm2b) and for the host by a tap. One has two
+#     queues; a tap's frames, spread by flow, reach machines that use fewer queues than their port has.
 #  3. Broadcasts on vale1 reach no machine of vale2, and a peer is the one of the same switch.
 #  4. The switch is restarted under them: they ping again, in both roles; one machine is killed: its link is down.
 #
@@ -22,15 +23,15 @@ create_ports() {
 	ctl create vale2:b --vhost "$WORK/vm2b.sock" --vhost-server --mac 02:00:00:00:00:bb
 }
 
-# machine NAME N MODE [QUEUES]: QEMU's end of $WORK/NAME.sock. Without message-signalled interrupts: emulated ones of
+# machine NAME N MODE [QUEUES [CARD OPTIONS]]: QEMU's end of $WORK/NAME.sock. Without message-signalled interrupts: emulated ones of
 # QEMU 7.2 dereference what only KVM has (kvm_virtio_pci_irqfd_use() in hw/virtio/virtio-pci.c).
 machine() {
-	local name=$1 n=$2 mode=$3 queues=${4:-1}
+	local name=$1 n=$2 mode=$3 queues=${4:-1} card=${5:+,$5}
 
 	vm_start "$name" "10.7.0.$n/24" -smp "$queues" \
 		-chardev "socket,id=net,path=$WORK/$name.sock,$mode" \
 		-netdev "vhost-user,id=net,chardev=net,queues=$queues" \
-		-device "virtio-net-pci,netdev=net,mac=02:00:00:00:07:0$n,mq=on,vectors=0,romfile="
+		-device "virtio-net-pci,netdev=net,mac=02:00:00:00:07:0$n,mq=on,vectors=0,romfile=$card"
 }
 
 links_up() {
@@ -89,7 +90,7 @@ create_ports
 machine vm1a 1 server=on,wait=off
 machine vm1b 2 server=on,wait=off 2
 machine vm2a 1 reconnect=1
-machine vm2b 2 reconnect=1
+machine vm2b 2 reconnect=1 1 guest_csum=off,guest_tso4=off,guest_tso6=off,guest_ecn=off,guest_ufo=off
 for m in vm1a vm1b vm2a vm2b; do
 	vm_wait_ready "$m" 90
 done
@@ -102,16 +103,68 @@ expect_eq 2 "$VM_SAID" "receive queues of vm1b"
 for m in vm1a vm2a; do
 	pings_soon "the machines of one switch" "$m" 20
 done
+tcp_wrong() {
+	# Tcp: InErrs, of checksums too
+	vm_run "$1" 10 "awk '/^Tcp:/ { n = \$14 } END { print n }' /proc/net/snmp"
+}
+
+# sizes PORT COUNTER TEXT: remember bytes and packets; average TEXT: bytes a frame since then, in AVERAGE
+sizes() {
+	sleep 0.15
+	SIZES="$(port "$1" "$2_bytes") $(port "$1" "$2_packets")"
+}
+average() {
+	local old=$SIZES
+
+	sizes "$1" "$2"
+	AVERAGE=$(awk -v old="$old" '{ split(old, o); print int(($1 - o[1]) / ($2 - o[2])) }' <<<"$SIZES")
+}
+
+sizes vale1:b tx
 tcp "vale1" vm1a vm1b 4
-tcp "vale2" vm2a vm2b 4
+average vale1:b tx
+[ "$AVERAGE" -gt 4000 ] || die "frames to vm1b have $AVERAGE bytes on average: long segments are cut"
+ok "long segments pass whole: $AVERAGE bytes a frame"
 expect_eq 0 "$(port vale1:b drops.dst_full)" "nothing was lost at vale1:b"
-vm_run vm1a 10 "cat /sys/class/net/eth0/statistics/tx_packets"
-[ "$(port vale1:a rx_packets)" -gt "$((2 * VM_SAID))" ] ||
-	die "vm1a sent $VM_SAID frames, and the switch received no more: it cuts its segments itself"
-ok "of $VM_SAID frames of vm1a the switch made $(port vale1:a rx_packets)"
-# Tcp: InErrs, of checksums too
-vm_run vm1b 10 "awk '/^Tcp:/ { n = \$14 } END { print n }' /proc/net/snmp"
+tcp_wrong vm1b
 expect_eq 0 "$VM_SAID" "vm1b finds no segment wrong"
+
+# vm2b takes nothing unfinished
+sizes vale2:a rx
+tcp "vale2" vm2a vm2b 2
+average vale2:a rx
+[ "$AVERAGE" -gt 4000 ] || die "vm2a sends $AVERAGE bytes a frame: it cuts its segments itself"
+tcp_wrong vm2b
+expect_eq 0 "$VM_SAID" "vm2b finds no segment wrong"
+vm_run vm2b 10 "cd /sys/class/net/eth0/statistics; echo \$((\$(cat rx_bytes) / \$(cat rx_packets)))"
+[ "$VM_SAID" -le 1514 ] || die "vm2b got frames of $VM_SAID bytes"
+ok "vm2a sends $AVERAGE bytes a frame, vm2b gets $VM_SAID"
+
+# from the same machine to the host
+ctl create vale1:tap1 --tap
+ip addr add 10.7.0.9/24 dev tap1
+ip link set tap1 up
+/bin/busybox nc -l -p 5002 </dev/null | md5sum >"$WORK/host.sum" &
+HOST=$!
+tcpdump -n -i tap1 -s 0 -w "$WORK/tap1.pcap" src 10.7.0.1 and tcp 2>"$WORK/tcpdump.err" &
+DUMP=$!
+retry 5 grep -q listening "$WORK/tcpdump.err"
+sizes vale1:a rx
+vm_run vm1a 60 "md5sum </tmp/sent; until nc -w 30 10.7.0.9 5002 </tmp/sent; do sleep 0.2; done"
+average vale1:a rx
+wait "$HOST"
+expect_eq "$VM_SAID" "$(cat "$WORK/host.sum")" "4 MB from vm1a to the host by TCP"
+sleep 0.2
+kill -INT "$DUMP"
+wait "$DUMP" || true
+tcpdump -nvv -r "$WORK/tap1.pcap" >"$WORK/tap1.txt" 2>/dev/null
+[ "$(grep -c "cksum.*(correct)" "$WORK/tap1.txt")" -gt 2500 ] || die "too few segments at the tap"
+! grep -q "incorrect\|bad cksum" "$WORK/tap1.txt" || die "wrong checksums at the tap: $(grep -m 1 incorrect "$WORK/tap1.txt")"
+longest=$(sed -n 's/.*, length \([0-9]*\)$/\1/p' "$WORK/tap1.txt" | sort -n | tail -n 1)
+[ "$longest" -le 1460 ] || die "a segment of $longest bytes at the tap"
+[ "$AVERAGE" -gt 4000 ] || die "vm1a sends $AVERAGE bytes a frame: it cuts its segments itself"
+ok "at the tap all checksums are right, in segments of $longest bytes at most; vm1a sent $AVERAGE bytes a frame"
+ctl destroy vale1:tap1
 
 # flows of one sender are spread over a port's queues, of which vm1a uses one, vm1b two
 ctl create vale1:tap0 --tap

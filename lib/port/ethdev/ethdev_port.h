@@ -10,7 +10,8 @@
  *   create.c            ports that come with a device of their own: taps, virtual machines
  *   devargs.c           arguments as typed, completed with what the driver needs
  *   driver.c            what is known about single drivers
- *   device.c            the DPDK device: found, made, set up, given back
+ *   device.c            the DPDK device: found, made, given back
+ *   setup.c             its queues, offloads and buffers; started and stopped
  *   interface.c         an interface attached by its name alone
  *   host_stack.c        the kernel's stack above an interface: cut off, or joined to a tap
  *   tc_filter.c         programs as filters, where the kernel has no links for them
@@ -121,11 +122,11 @@ struct held {
 
 struct ethdev_rxq {
 	struct vale_rxq q;
-	struct cut *cut; /**< where the kernel joins fragments, else NULL */
+	struct cut *cut;   /**< where the kernel joins fragments, else NULL */
 	struct held *held; /**< where a virtual machine sends, else NULL */
-	bool armed;	 /**< worker: receive interrupt is enabled */
-	bool intr;	 /**< wait_fd is a receive interrupt of the driver */
-	bool is_socket;	 /**< wait_fd is a socket of the driver */
+	bool armed;	   /**< worker: receive interrupt is enabled */
+	bool intr;	   /**< wait_fd is a receive interrupt of the driver */
+	bool is_socket;	   /**< wait_fd is a socket of the driver */
 } __rte_cache_aligned;
 
 struct ethdev_txq {
@@ -230,6 +231,15 @@ void ethdev_args_iface(const char *args, char iface[IFNAMSIZ]);
 
 /** Find or make the device. 0, -EBUSY, -EEXIST, -ENODEV, -ENOMEM or the driver's, with @p why. */
 int ethdev_device_open(const struct ethdev_args *args, struct ethdev_device *d, char *why);
+/** Close and give back. */
+void ethdev_device_close(struct ethdev_device *d);
+/** Whether it is software, made by its arguments. */
+bool ethdev_device_is_vdev(const struct ethdev_device *d);
+/** Forget what was probed at EAL's start. */
+void ethdev_device_fini(void);
+
+/* ---- setup.c ---- */
+
 /** Configure queues and start. Fills in the queues of @p e. 0 or -errno, with @p why. */
 int ethdev_device_start(struct ethdev_ep *e, unsigned int nb_workers, char *why);
 /** Have it receive frames to all addresses. After ethdev_wait_fds(), which knows the driver's
@@ -237,12 +247,6 @@ int ethdev_device_start(struct ethdev_ep *e, unsigned int nb_workers, char *why)
 void ethdev_device_see_all(struct ethdev_ep *e);
 /** Stop. */
 void ethdev_device_stop(struct ethdev_ep *e);
-/** Close and give back. */
-void ethdev_device_close(struct ethdev_device *d);
-/** Whether it is software, made by its arguments. */
-bool ethdev_device_is_vdev(const struct ethdev_device *d);
-/** Forget what was probed at EAL's start. */
-void ethdev_device_fini(void);
 
 /* ---- interface.c ---- */
 
