@@ -239,10 +239,12 @@ headers(void)
 	/* in the same slot, and in one of its own */
 	s = client_put(&b, mac_all, mac_b, 60, 2);
 	memmove(client_buf(&b, s->buf_idx) + 12, client_buf(&b, s->buf_idx), 60);
+	memset(client_buf(&b, s->buf_idx), 0, 12);
 	s->len = 72;
 	client_wait_sent(&b, 0);
 	client_take(&a, 2, 1, 60);
 	s = client_put(&b, mac_all, mac_b, 18, 3);
+	memset(client_buf(&b, s->buf_idx), 0, 12);
 	s->len = 12;
 	s->flags = NS_MOREFRAG;
 	client_send(&b, mac_all, mac_b, 60, 3);
