@@ -136,6 +136,23 @@ lab_rx_done(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n)
 	}
 }
 
+/** By an mbuf, as dpdk and ethdev ports do, or at once, as those of shared memory. */
+static void
+copy_out(const struct lab *l, const struct vale_pkt *p, uint8_t *to)
+{
+	struct vale_pkt in_mbuf = {.len = p->len, .flags = VALE_PKT_MBUF};
+
+	if (l->pool == NULL) {
+		vale_pkt_to_flat(p, to);
+		return;
+	}
+	in_mbuf.mbuf = vale_pkt_to_mbuf(p, l->pool);
+	assert_non_null(in_mbuf.mbuf);
+	assert_int_equal(in_mbuf.mbuf->pkt_len, p->len);
+	vale_pkt_to_flat(&in_mbuf, to);
+	rte_pktmbuf_free(in_mbuf.mbuf);
+}
+
 static void
 lab_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, const uint16_t *idx,
 	uint16_t n, struct vale_tx_result *res)
@@ -148,7 +165,7 @@ lab_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, const ui
 		const struct vale_pkt *p = &pkts[idx[i]];
 
 		l->got[l->nb_got].data = malloc(p->len);
-		vale_pkt_to_flat(p, l->got[l->nb_got].data);
+		copy_out(l, p, l->got[l->nb_got].data);
 		l->got[l->nb_got].len = p->len;
 		l->got[l->nb_got].flags = p->flags;
 		if (p->flags & VALE_PKT_OFFLOAD) {
@@ -300,7 +317,7 @@ forward_open_frames_carried_or_finished(void **state)
 	for (unsigned int from_mbufs = 0; from_mbufs < 2; from_mbufs++) {
 		struct lab *a = plug("valeo:a", 0, from_mbufs ? pool : NULL);
 		struct lab *b = plug("valeo:b", TAKES_ALL, NULL);
-		struct lab *c = plug("valeo:c", 0, NULL);
+		struct lab *c = plug("valeo:c", 0, from_mbufs ? NULL : pool);
 		uint64_t bytes = 0;
 
 		for (i = 0; i < nb; i++) {

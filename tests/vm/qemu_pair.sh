@@ -146,7 +146,7 @@ ip addr add 10.7.0.9/24 dev tap1
 ip link set tap1 up
 /bin/busybox nc -l -p 5002 </dev/null | md5sum >"$WORK/host.sum" &
 HOST=$!
-tcpdump -n -i tap1 -s 0 -w "$WORK/tap1.pcap" src 10.7.0.1 and tcp 2>"$WORK/tcpdump.err" &
+tcpdump -Z root -U -n -i tap1 -s 0 -w "$WORK/tap1.pcap" src 10.7.0.1 and tcp 2>"$WORK/tcpdump.err" &
 DUMP=$!
 retry 5 grep -q listening "$WORK/tcpdump.err"
 sizes vale1:a rx
