@@ -82,6 +82,23 @@ received() {
 	vm_run "$1" 10 "cat /sys/class/net/eth0/statistics/rx_packets"
 }
 
+tcp_wrong() {
+	# Tcp: InErrs, of checksums too
+	vm_run "$1" 10 "awk '/^Tcp:/ { n = \$14 } END { print n }' /proc/net/snmp"
+}
+
+# sizes PORT rx|tx: remember bytes and packets; average PORT rx|tx: bytes a frame since then, in AVERAGE
+sizes() {
+	sleep 0.15
+	SIZES="$(port "$1" "$2_bytes") $(port "$1" "$2_packets")"
+}
+average() {
+	local old=$SIZES
+
+	sizes "$1" "$2"
+	AVERAGE=$(awk -v old="$old" '{ split(old, o); print int(($1 - o[1]) / ($2 - o[2])) }' <<<"$SIZES")
+}
+
 vm_prepare
 switch_start
 
@@ -103,27 +120,10 @@ expect_eq 2 "$VM_SAID" "receive queues of vm1b"
 for m in vm1a vm2a; do
 	pings_soon "the machines of one switch" "$m" 20
 done
-tcp_wrong() {
-	# Tcp: InErrs, of checksums too
-	vm_run "$1" 10 "awk '/^Tcp:/ { n = \$14 } END { print n }' /proc/net/snmp"
-}
-
-# sizes PORT COUNTER TEXT: remember bytes and packets; average TEXT: bytes a frame since then, in AVERAGE
-sizes() {
-	sleep 0.15
-	SIZES="$(port "$1" "$2_bytes") $(port "$1" "$2_packets")"
-}
-average() {
-	local old=$SIZES
-
-	sizes "$1" "$2"
-	AVERAGE=$(awk -v old="$old" '{ split(old, o); print int(($1 - o[1]) / ($2 - o[2])) }' <<<"$SIZES")
-}
-
 sizes vale1:b tx
 tcp "vale1" vm1a vm1b 4
 average vale1:b tx
-[ "$AVERAGE" -gt 4000 ] || die "frames to vm1b have $AVERAGE bytes on average: long segments are cut"
+[ "$AVERAGE" -gt 2500 ] || die "frames to vm1b have $AVERAGE bytes on average: long segments are cut"
 ok "long segments pass whole: $AVERAGE bytes a frame"
 expect_eq 0 "$(port vale1:b drops.dst_full)" "nothing was lost at vale1:b"
 tcp_wrong vm1b
@@ -133,12 +133,13 @@ expect_eq 0 "$VM_SAID" "vm1b finds no segment wrong"
 sizes vale2:a rx
 tcp "vale2" vm2a vm2b 2
 average vale2:a rx
-[ "$AVERAGE" -gt 4000 ] || die "vm2a sends $AVERAGE bytes a frame: it cuts its segments itself"
+[ "$AVERAGE" -gt 2500 ] || die "vm2a sends $AVERAGE bytes a frame: it cuts its segments itself"
 tcp_wrong vm2b
 expect_eq 0 "$VM_SAID" "vm2b finds no segment wrong"
-vm_run vm2b 10 "cd /sys/class/net/eth0/statistics; echo \$((\$(cat rx_bytes) / \$(cat rx_packets)))"
-[ "$VM_SAID" -le 1514 ] || die "vm2b got frames of $VM_SAID bytes"
-ok "vm2a sends $AVERAGE bytes a frame, vm2b gets $VM_SAID"
+received vm2b
+[ "$VM_SAID" -gt "$(($(port vale2:b tx_packets) * 3 / 2))" ] ||
+	die "vm2b got $VM_SAID frames of $(port vale2:b tx_packets): they are not cut"
+ok "vm2a sends $AVERAGE bytes a frame; $(port vale2:b tx_packets) frames to vm2b are $VM_SAID there"
 
 # from the same machine to the host
 ctl create vale1:tap1 --tap
@@ -162,7 +163,7 @@ tcpdump -nvv -r "$WORK/tap1.pcap" >"$WORK/tap1.txt" 2>/dev/null
 ! grep -q "incorrect\|bad cksum" "$WORK/tap1.txt" || die "wrong checksums at the tap: $(grep -m 1 incorrect "$WORK/tap1.txt")"
 longest=$(sed -n 's/.*, length \([0-9]*\)$/\1/p' "$WORK/tap1.txt" | sort -n | tail -n 1)
 [ "$longest" -le 1460 ] || die "a segment of $longest bytes at the tap"
-[ "$AVERAGE" -gt 4000 ] || die "vm1a sends $AVERAGE bytes a frame: it cuts its segments itself"
+[ "$AVERAGE" -gt 2500 ] || die "vm1a sends $AVERAGE bytes a frame: it cuts its segments itself"
 ok "at the tap all checksums are right, in segments of $longest bytes at most; vm1a sent $AVERAGE bytes a frame"
 ctl destroy vale1:tap1
 
