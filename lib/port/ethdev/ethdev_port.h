@@ -156,6 +156,7 @@ struct ethdev_ep {
 	_Atomic uint32_t tx_enabled; /**< vhost: bit i, the machine receives from queue i */
 	_Atomic uint32_t rx_enabled; /**< vhost: bit i, the machine sends to queue i */
 	_Atomic uint32_t events;     /**< vhost: how often something changed */
+	_Atomic bool vhost_started;  /**< control thread writes: the device was started */
 	/* control thread only */
 	struct ethdev_device device;
 	struct kernel_if kif;
@@ -202,6 +203,8 @@ void ethdev_announce_event(void);
 /** Follow which queues the machine uses, from before the device is started. */
 void ethdev_vhost_watch(struct ethdev_ep *e);
 void ethdev_vhost_unwatch(struct ethdev_ep *e);
+/** The device was started: learn what a machine takes that was there before. */
+void ethdev_vhost_started(struct ethdev_ep *e);
 /** Queues that the machine receives from: the first so many. Any thread. */
 unsigned int ethdev_vhost_nb_tx(const struct ethdev_ep *e);
 /** What a machine takes undone (VALE_OL_*) that has negotiated these virtio features. */

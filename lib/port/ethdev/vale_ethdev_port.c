@@ -315,6 +315,8 @@ ep_start(struct ethdev_ep *e, const struct socket_set *before, char *why)
 	if (ret < 0)
 		return ret;
 	e->started = true;
+	if (e->driver.vhost)
+		ethdev_vhost_started(e);
 	ret = choose_ops(e);
 	if (ret < 0) {
 		snprintf(why, ETHDEV_WHY_SZ, "no memory for the queues of device %s",

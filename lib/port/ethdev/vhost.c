@@ -46,16 +46,30 @@ ethdev_vhost_takes(uint64_t features)
 	return takes;
 }
 
-/** A machine has its card in use: what its driver has negotiated holds until it goes. */
+/** A machine has its card in use, or none has: what its driver has negotiated holds until it goes.
+ */
 static void
-read_features(struct ethdev_ep *e, uint16_t port_id)
+read_features(struct ethdev_ep *e)
 {
-	int vid = rte_eth_vhost_get_vid_from_port_id(port_id);
-	uint64_t features;
+	int vid = rte_eth_vhost_get_vid_from_port_id(e->port_id);
+	uint64_t features = 0;
 
-	if (vid >= 0 && rte_vhost_get_negotiated_features(vid, &features) == 0)
-		atomic_store_explicit(
-			&e->ep.takes, ethdev_vhost_takes(features), memory_order_relaxed);
+	if (vid >= 0 && rte_vhost_get_negotiated_features(vid, &features) < 0)
+		features = 0;
+	atomic_store_explicit(&e->ep.takes, ethdev_vhost_takes(features), memory_order_relaxed);
+}
+
+void
+ethdev_vhost_started(struct ethdev_ep *e)
+{
+	uint32_t events;
+
+	/* before it was started the device's queues name machine 0, whose ever that is */
+	atomic_store_explicit(&e->vhost_started, true, memory_order_seq_cst);
+	do {
+		events = atomic_load_explicit(&e->events, memory_order_acquire);
+		read_features(e);
+	} while (events != atomic_load_explicit(&e->events, memory_order_acquire));
 }
 
 /** The driver forgets its queues' state without a word. Whoever comes next gets finished frames
@@ -77,8 +91,8 @@ on_event(uint16_t port_id, enum rte_eth_event_type type, void *arg, void *ret_pa
 		read_queue_events(e, port_id);
 	else if (rte_eth_devices[port_id].data->dev_link.link_status == RTE_ETH_LINK_DOWN)
 		forget_queues(e);
-	else
-		read_features(e, port_id);
+	else if (atomic_load_explicit(&e->vhost_started, memory_order_seq_cst))
+		read_features(e);
 	/* release: who sees the count sees what was stored before */
 	atomic_fetch_add_explicit(&e->events, 1, memory_order_release);
 	ethdev_announce_event();
