@@ -61,6 +61,7 @@ json_worker(struct json *j, const struct vale_ctl_worker_rec *r)
 		json_number(j, "lcore", r->lcore);
 	json_number(j, "queues", r->queues);
 	json_number(j, "cpu_ns", r->cpu_ns);
+	json_number(j, "busy_ns", r->busy_ns);
 	json_number(j, "frames", r->frames);
 	json_number(j, "sleeps", r->sleeps);
 	/* keys of objects would lose their order: [1, 2 to 3, 4 to 7, ... 1,024] */

@@ -325,13 +325,14 @@ static_assert(sizeof(struct vale_ctl_fdb_rec) == 32, "layout");
 
 /** (s) One worker, in the memfd of WORKERS. Counters since the switch began. */
 struct vale_ctl_worker_rec {
-	uint32_t lcore;	 /* UINT32_MAX: it does not run */
-	uint32_t queues; /* that it polls */
-	uint64_t cpu_ns; /* CPU time of its thread */
+	uint32_t lcore;	  /* UINT32_MAX: it does not run */
+	uint32_t queues;  /* that it polls */
+	uint64_t cpu_ns;  /* CPU time of its thread */
+	uint64_t busy_ns; /* time of rounds that found frames, its being off the CPU included */
 	uint64_t frames, sleeps;
 	uint64_t batches[VALE_CTL_BATCH_CLASSES]; /* of 1, 2 to 3, 4 to 7, ... 1,024 frames */
 };
-static_assert(sizeof(struct vale_ctl_worker_rec) == 120, "layout");
+static_assert(sizeof(struct vale_ctl_worker_rec) == 128, "layout");
 
 /** (s) One receive queue, in the memfd of QUEUES, whose request is just a header; by worker. */
 struct vale_ctl_queue_rec {

@@ -19,6 +19,7 @@ fill(const struct vale_workers *ws, unsigned int idx, struct vale_ctl_worker_rec
 	rec->lcore = s.lcore == LCORE_ID_ANY ? UINT32_MAX : s.lcore;
 	rec->queues = s.nb_rxq;
 	rec->cpu_ns = s.cpu_ns;
+	rec->busy_ns = s.busy_ns;
 	rec->frames = s.frames;
 	rec->sleeps = s.sleeps;
 	for (unsigned int i = 0; i < VALE_BATCH_CLASSES; i++)

@@ -212,8 +212,11 @@ vale_worker_run(struct vale_workers *ws, unsigned int idx)
 	atomic_store_explicit(&w->running,
 		pthread_getcpuclockid(pthread_self(), &w->cpu_clock) == 0, memory_order_release);
 	while (!atomic_load_explicit(&ws->stop, memory_order_relaxed)) {
+		uint64_t begin = rte_get_tsc_cycles();
+
 		if (plan_poll(current_plan(w), &w->fwd, &ws->tun, w->now_s) > 0) {
 			w->idle_since = 0;
+			vale_counter_add(&w->busy, rte_get_tsc_cycles() - begin);
 		} else {
 			if (idle_for_long(ws, w)) {
 				rte_rcu_qsbr_quiescent(ws->qsbr, idx);
@@ -244,6 +247,8 @@ vale_worker_stats(const struct vale_workers *ws, unsigned int idx, struct vale_w
 	out->sleeps = atomic_load_explicit(&w->sleeps, memory_order_relaxed);
 	for (unsigned int i = 0; i < VALE_BATCH_CLASSES; i++)
 		out->batches[i] = atomic_load_explicit(&w->fwd.batches[i], memory_order_relaxed);
+	out->busy_ns = (uint64_t)((double)atomic_load_explicit(&w->busy, memory_order_relaxed) *
+				  1e9 / (double)rte_get_tsc_hz());
 	out->frames = atomic_load_explicit(&w->fwd.frames, memory_order_relaxed);
 	out->lcore = LCORE_ID_ANY;
 	/* acquire: clock and lcore were written before */

@@ -78,6 +78,7 @@ void vale_workers_stop(struct vale_workers *ws);
 /** What a worker has done since it was made. */
 struct vale_worker_stats {
 	uint64_t cpu_ns;		      /**< CPU time of its thread; 0 if it does not run */
+	uint64_t busy_ns;		      /**< in rounds that found frames */
 	uint64_t frames;		      /**< consumed */
 	uint64_t sleeps;		      /**< times that it slept */
 	uint64_t batches[VALE_BATCH_CLASSES]; /**< that were not empty */

@@ -32,6 +32,7 @@ struct vale_worker {
 	uint32_t now_s;
 	uint32_t now_rounds;
 	_Atomic uint64_t sleeps;
+	_Atomic uint64_t busy; /* TSC cycles of rounds that found frames */
 	struct vale_forward fwd;
 	/* written when the thread starts and ends */
 	_Atomic bool running __rte_cache_aligned;

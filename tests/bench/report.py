@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table and the JSON document."""
+import json
+import os
+import platform
+import shlex
+import sys
+
+import limits
+from common import BUILD, run
+
+
+def environment():
+    cpu = limits.cpu()
+    return {"cpu": cpu["name"], "cpu_id": cpu["id"], "cpus": os.cpu_count(), "kernel": platform.release(),
+            "versions": run(f"{BUILD}/app/vale-ctl", "--version").strip(),
+            "command": shlex.join(["tests/bench/run", *sys.argv[1:]])}
+
+
+def cell(value, form):
+    width = int(form.split(".")[0])
+    return f"{value:{form}f}" if value is not None else "-".rjust(width)
+
+
+def print_head():
+    print(f"{'case':46} {'Mfps':>6} {'Gbit/s':>6} {'cycles':>7} {'limit':>6} {'times':>5} {'busy %':>6} {'client':>6} "
+          f"{'lost/M':>6} {'p50 us':>7} {'p99 us':>7} {'batch':>5}  line")
+
+
+def mean_batch(batches):
+    """About: from the histogram by powers of two."""
+    nb = sum(batches)
+    return sum(n * 1.5 * 2**i for i, n in enumerate(batches)) / nb if nb else None
+
+
+def print_row(s):
+    latency = s["latency_us"]
+    cycles = s["worker_cycles_in"] if "broadcast" in s["name"] else s["worker_cycles"]
+    notes = " paced" if s["paced"] and s["kind"] == "throughput" else ""
+    notes += f" {s['verdict']}" if s["verdict"].startswith("void") else ""
+    print(f"{s['what']:46} {cell(s['rate'] / 1e6, '6.2')} {cell(s['gbit_s'], '6.1')} {cell(cycles, '7.1')} "
+          f"{cell(s['limit_cycles'], '6.1')} {cell(s['over_limit'], '5.2')} {cell(100 * s['worker_busy'], '6.1')} "
+          f"{cell(s['client_cycles'] if s['kind'] == 'throughput' else None, '6.1')} {cell(s['lost_per_million'], '6.2')} "
+          f"{cell(latency['50'], '7.1')} {cell(latency['99'], '7.1')} {cell(mean_batch(s['batches']), '5.0')}  "
+          f"{s['limits']['line_cycles']:.0f} {s['class']}{notes}", flush=True)
+
+
+def write_json(path, document):
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(document, f, indent=1)
