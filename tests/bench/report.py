@@ -42,7 +42,7 @@ def print_row(s):
           f"{cell(s['limit_cycles'], '6.1')} {cell(s['over_limit'], '5.2')} {cell(100 * s['worker_busy'], '6.1')} "
           f"{cell(s['client_cycles'] if s['kind'] == 'throughput' else None, '6.1')} {cell(s['lost_per_million'], '6.2')} "
           f"{cell(latency['50'], '7.1')} {cell(latency['99'], '7.1')} {cell(mean_batch(s['batches']), '5.0')}  "
-          f"{s['limits']['line_cycles']:.0f} {s['class']}{notes}", flush=True)
+          f"{s['limits']['line_cycles']:.0f} {s['class']} x{s['repetitions']}{notes}", flush=True)
 
 
 def write_json(path, document):
