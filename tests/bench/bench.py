@@ -19,8 +19,11 @@ import re
 import subprocess
 import sys
 
+import idle
 import limits
 import memory
+import peers
+import plot
 import report
 from common import BenchError, come_first
 from measure import run_row
@@ -34,6 +37,7 @@ def arguments():
     p.add_argument("--seconds", type=float, default=2, help="of each repetition (2)")
     p.add_argument("--repeat", type=int, default=5, help="repetitions (5)")
     p.add_argument("--json", metavar="FILE", help="write everything to FILE")
+    p.add_argument("--plot", metavar="FILE", help="draw the rows into FILE (SVG); needs gnuplot")
     p.add_argument("--mbufs", type=int, default=32768, help="of the switch's pool (32768)")
     p.add_argument("--quick", action="store_true", help="the rows that have a target, three times a second each")
     p.add_argument("--smoke", action="store_true",
@@ -48,7 +52,7 @@ def arguments():
 
 
 def chosen_rows(args):
-    rows = all_rows()
+    rows = [*all_rows(), *(r for r in peers.rows() if r.runs_here())]
     if args.smoke:
         missing = set(SMOKE) - {r.name for r in rows}
         if missing:
@@ -84,10 +88,16 @@ def main():
         report.print_row(summaries[-1])
     sizes = memory.rows(args) if re.search(args.rows, "memory") and not args.quick else []
     memory.show(sizes)
+    idles = idle.rows(args) if re.search(args.rows, "idle-cpu") else []
+    idle.show(idles)
     if args.json:
-        report.write_json(args.json, {"machine": machine, "limits": bounds, "rows": summaries, "memory": sizes})
+        report.write_json(args.json, {"machine": machine, "limits": bounds, "rows": summaries, "memory": sizes, "idle": idles})
+    if args.plot:
+        plot.draw(args.plot, summaries, machine)
     if args.smoke:
         check_smoke(summaries)
+        if any(i["ports"] != idle.PORTS for i in idles):
+            raise BenchError("idle-cpu: ports are missing")
 
 
 try:

@@ -31,7 +31,7 @@ class Traffic:
         lcores = ",".join(f"{1 + i}@{CLIENT_CPU}" for i in range(threads))
         common = ["--no-pci", "--no-telemetry", "--lcores", lcores]
         if vdevs:
-            return [*common, "--in-memory", "--file-prefix", f"{PREFIX}-client", "-m", "256", *vdevs]
+            return [*common, "--in-memory", "--single-file-segments", "--file-prefix", f"{PREFIX}-client", "-m", "128", *vdevs]
         names = [p.removeprefix("dpdk:") for p in ports if p.startswith("dpdk:")]
         return ["--proc-type=secondary", f"--file-prefix={PREFIX}", *common, "-d", PMD,
                 *(f"--vdev=net_vale{i},port={n}" for i, n in enumerate(names))]

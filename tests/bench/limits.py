@@ -42,7 +42,8 @@ def limit_of(row, found):
         return None
     if row.copies == 0:
         return found["ring_cycles"]
-    return found.get(f"slots_{row.frame}_cycles")
+    slots = found.get(f"slots_{row.frame}_cycles")
+    return slots and slots * row.copies
 
 
 def judge(found, ref):

@@ -86,10 +86,12 @@ class Running:
 def once(row, args):
     with Running(row, args) as (switch, client):
         r = repetition(switch, client, args, row.rate)
+        if row.fraction:
+            r = repetition(switch, client, args, row.fraction * r["rate_in"])
         paced = r["lost_per_million"] > row.may_lose and not args.smoke
         if paced:
             r = highest_lossless(switch, client, args, row, r)
-        return {**r, "paced": paced or row.rate > 0}
+        return {**r, "paced": paced or row.rate > 0 or row.fraction > 0}
 
 
 def middle(results, field):
@@ -152,11 +154,12 @@ class Row:
     mbuf goes through as it is."""
 
     def __init__(self, name, what, source="dpdk", sink=None, sinks=1, traffic=(), switch=(), idle=(), frame=60, threads=1,
-                 rate=0, kind="throughput", may_lose=1):
+                 rate=0, fraction=0, kind="throughput", may_lose=1):
         self.name, self.what, self.kind, self.may_lose, self.peer = name, what, kind, may_lose, None
         self.source, self.sink, self.nb_sinks = source, sink or source, sinks
         self.traffic = ("--len", frame, *(o for i in idle for o in ("--idle", i)), *traffic)
         self.switch, self.frame, self.threads, self.rate = switch, frame, threads, rate
+        self.fraction = fraction  # of the highest rate, which is found first
         self.copies = sinks if (source, self.sink) != ("dpdk", "dpdk") else sinks - 1
 
     def make_switch(self, args):

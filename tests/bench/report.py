@@ -4,16 +4,23 @@ import json
 import os
 import platform
 import shlex
+import shutil
 import sys
 
 import limits
 from common import BUILD, run
 
 
+def peer_versions():
+    ovs = shutil.which("ovs-vswitchd")
+    return run(ovs, "--version").splitlines()[0] if ovs else "none"
+
+
 def environment():
     cpu = limits.cpu()
     return {"cpu": cpu["name"], "cpu_id": cpu["id"], "cpus": os.cpu_count(), "kernel": platform.release(),
             "versions": run(f"{BUILD}/app/vale-ctl", "--version").strip(),
+            "dpdk": run("pkg-config", "--modversion", "libdpdk").strip(), "peers": peer_versions(),
             "command": shlex.join(["tests/bench/run", *sys.argv[1:]])}
 
 

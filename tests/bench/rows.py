@@ -52,6 +52,9 @@ def of_batches():
 
 
 def of_latency(kind):
+    for percent in (10, 50, 99):
+        yield Row(f"{kind}-load-{percent}", f"{kind}, 60 B, {percent} % of the highest rate", kind, fraction=percent / 100,
+                  kind="latency")
     for rate in (1000, 1000000):
         yield Row(f"{kind}-rate-{rate}", f"{kind}, 60 B, {rate} frames/s", kind, rate=rate, kind="latency")
     yield Row(f"{kind}-from-sleep", f"{kind}, 60 B, 100 frames/s: each from sleep", kind, rate=100, kind="latency")

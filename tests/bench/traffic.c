@@ -356,7 +356,7 @@ open_port(struct tport *p, const char *text, unsigned int rings)
 		p->cap = (frames - 1 - p->burst) / (p->ops->in_hand ? 2 : 1) * p->segs;
 		return;
 	}
-	traffic_die("%s: a port is dpdk:NAME, netmap:NAME or memif:NAME", text);
+	traffic_die("%s: a port is dpdk:NAME, netmap:NAME or memif:NAME[@SOCKET]", text);
 }
 
 /* KIND:PREFIX:N ports that do nothing. */

@@ -12,9 +12,12 @@
 
 #include "traffic.h"
 #include "vale_dpdk_shm.h"
+#include "vale_prefetch.h"
 
 #define OWN_MBUFS 16384
 #define MBUF_CACHE 512
+/* Frames whose lines are fetched ahead. */
+#define AHEAD 8
 
 struct own {
 	uint16_t id;
@@ -131,8 +134,11 @@ dpdk_send(struct tport *p, unsigned int n, uint64_t stamp)
 
 	if (alloc_frames(m, n) != 0)
 		return 0;
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
+		if (i + AHEAD < n)
+			vale_prefetch_write(rte_pktmbuf_mtod(m[i + AHEAD], void *));
 		write_frame(m[i], i == 0 ? stamp : 0);
+	}
 	sent = rte_eth_tx_burst(o->id, 0, m, n);
 	rte_pktmbuf_free_bulk(m + sent, n - sent);
 	return sent;
@@ -146,6 +152,8 @@ dpdk_receive(struct tport *p, unsigned int n)
 	uint16_t got = rte_eth_rx_burst(o->id, 0, m, n);
 
 	for (uint16_t i = 0; i < got; i++) {
+		if (i + AHEAD < got)
+			rte_prefetch0(rte_pktmbuf_mtod(m[i + AHEAD], void *));
 		for (const struct rte_mbuf *s = m[i]; s != NULL; s = s->next)
 			lines_read(rte_pktmbuf_mtod(s, const uint8_t *), s->data_len);
 		head_read(rte_pktmbuf_mtod(m[i], const uint8_t *), m[i]->pkt_len);

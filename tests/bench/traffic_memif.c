@@ -16,18 +16,21 @@ static void
 memif_open(struct tport *p, const char *name, unsigned int rings)
 {
 	struct mclient *c = calloc(1, sizeof(*c));
+	const char *path = traffic.memif_socket, *at;
 	int ret;
 
 	if (c == NULL)
 		traffic_die("no memory");
-	c->name = name;
+	/* NAME, or NAME@SOCKET */
+	at = strchr(name, '@');
+	c->name = at == NULL ? name : strndup(name, (size_t)(at - name));
+	path = at == NULL ? path : at + 1;
 	c->nb_rings = 1;
 	c->log2_ring_sz = (uint8_t)__builtin_ctz(rings);
 	c->buf_sz = BUF_SZ;
-	ret = mclient_open(c, traffic.memif_socket);
+	ret = mclient_open(c, path);
 	if (ret < 0)
-		traffic_die(
-			"%s at %s: %s %s", name, traffic.memif_socket, strerror(-ret), c->reason);
+		traffic_die("%s at %s: %s %s", name, path, strerror(-ret), c->reason);
 	p->own = c;
 }
 

@@ -4,5 +4,5 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-export PREFIX SOCKET WORK PMD VALE_BUILD
+export PYTHONDONTWRITEBYTECODE=1 PREFIX SOCKET WORK PMD VALE_BUILD
 python3 "$(dirname "$0")/bench.py" "$@"

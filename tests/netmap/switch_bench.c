@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What a worker spends on a frame from one netmap port to another, cycles of one core. No thread
  * but this one moves frames: it is the clients and, timed, the worker. usage: switch-bench [LEN
- * [IDLE]]: with so many ports beside them that do nothing. */
+ * [IDLE [ROUNDS]]]: with so many ports beside them that do nothing. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +16,10 @@
 #include "vale_netmap_port.h"
 #include "vale_switch.h"
 
-#define ROUNDS 20000
+#define ROUNDS_MAX 20000
 
 static struct client a, b;
+static unsigned int rounds = ROUNDS_MAX;
 
 static void
 fill(uint32_t len)
@@ -49,11 +50,11 @@ static double
 measure(struct vale_workers *ws, uint32_t batch)
 {
 	struct vale_nm_kring *tx = client_tx_kring(&a, 0), *rx = client_rx_kring(&b, 0);
-	static uint32_t cycles[ROUNDS];
+	static uint32_t cycles[ROUNDS_MAX];
 	uint64_t frames = 0;
 	uint32_t head = atomic_load(&tx->head);
 
-	for (unsigned int i = 0; i < ROUNDS; i++) {
+	for (unsigned int i = 0; i < rounds; i++) {
 		uint64_t t;
 
 		head = (head + batch) % 1024;
@@ -63,10 +64,10 @@ measure(struct vale_workers *ws, uint32_t batch)
 		cycles[i] = (uint32_t)(rte_rdtsc_precise() - t);
 		atomic_store(&rx->head, atomic_load(&rx->hwtail));
 	}
-	if (frames != (uint64_t)ROUNDS * batch)
+	if (frames != (uint64_t)rounds * batch)
 		die("%" PRIu64 " frames", frames);
-	qsort(cycles, ROUNDS, sizeof(cycles[0]), compare);
-	return (double)cycles[ROUNDS / 2] / batch;
+	qsort(cycles, rounds, sizeof(cycles[0]), compare);
+	return (double)cycles[rounds / 2] / batch;
 }
 
 static void
@@ -113,6 +114,8 @@ main(int argc, char **argv)
 	struct vale_server *server;
 	struct vale_switches *s;
 
+	if (argc > 3 && atoi(argv[3]) > 0 && atoi(argv[3]) < ROUNDS_MAX)
+		rounds = (unsigned int)atoi(argv[3]);
 	if (rte_eal_init(9, eal) < 0)
 		return 1;
 	snprintf(path, sizeof(path), "/tmp/switch-bench-%d.sock", getpid());
