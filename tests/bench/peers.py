@@ -87,7 +87,7 @@ class Ovs:
         stats = self.appctl("dpif-netdev/pmd-stats-show")
         show = self.appctl("dpctl/show", "-s", "netdev@ovs-netdev")
         ports = re.findall(r"port \d+: p\d+ .*?RX packets:(\d+).*?TX packets:(\d+) errors:\d+ dropped:(\d+)", show, re.S)
-        pmd = stats.split("main thread")[0]
+        pmd = "".join(s for s in re.split(r"(?m)^(?=\S)", stats) if s.startswith("pmd thread"))
         number = lambda name: int(m.group(1)) if (m := re.search(rf"{name}: (\d+)", pmd)) else 0
         return {"at": at, "in": number("packets received"), "out": sum(int(p[1]) for p in ports),
                 "drops": {"dst_full": sum(int(p[2]) for p in ports)}, "busy_s": number("processing cycles") / self.hz,

@@ -70,6 +70,6 @@ def all_rows():
 
 
 # A row of each kind, for the tests.
-SMOKE = ("dpdk-dpdk-60", "netmap-netmap-60", "memif-memif-1514", "netmap-dpdk-60", "dpdk-memif-1514", "netmap-broadcast-3",
-         "memif-macs-1000", "memif-idle-62", "netmap-two-lcores", "dpdk-rate-1000")
+SMOKE = ("dpdk-dpdk-60", "netmap-netmap-60", "memif-memif-1514", "netmap-dpdk-60", "netmap-broadcast-3", "memif-macs-1000",
+         "dpdk-two-lcores", "netmap-load-50")
 QUICK = r"^(dpdk-dpdk|netmap-netmap|memif-memif)-|broadcast-3|macs-100000"
