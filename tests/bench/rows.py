@@ -42,7 +42,7 @@ def of_idle_ports():
             yield Row(f"{kind}-idle-{idle}", f"{kind}, 60 B, {idle} idle ports beside", kind,
                       idle=(f"{kind}:valea:i:{idle}",))
     for idle in (8, 16):
-        yield Row(f"dpdk-idle-{idle}", f"dpdk, 60 B, {idle} idle dpdk ports beside", "dpdk",
+        yield Row(f"dpdk-idle-{idle}", f"dpdk, 60 B, {idle} idle netmap ports beside", "dpdk",
                   idle=(f"netmap:valea:i:{idle}",))
 
 
