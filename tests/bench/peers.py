@@ -108,12 +108,12 @@ class Bridge:
 
     def __init__(self, nb_ports):
         self.nb = nb_ports
-        run("ip", "link", "add", "bench0", "type", "bridge", "mcast_snooping", "0")
+        run("ip", "link", "add", "benchbr", "type", "bridge", "mcast_snooping", "0")
         for i in range(nb_ports):
             run("ip", "link", "add", f"bench0p{i}", "type", "veth", "peer", "name", f"bench{i}")
-            run("ip", "link", "set", f"bench0p{i}", "master", "bench0", "up")
+            run("ip", "link", "set", f"bench0p{i}", "master", "benchbr", "up")
             run("ip", "link", "set", f"bench{i}", "up")
-        run("ip", "link", "set", "bench0", "up")
+        run("ip", "link", "set", "benchbr", "up")
         time.sleep(0.2)
 
     def look(self):
@@ -127,7 +127,7 @@ class Bridge:
         return 0
 
     def stop(self):
-        run("ip", "link", "del", "bench0")
+        run("ip", "link", "del", "benchbr")
         for i in range(self.nb):
             run("ip", "link", "del", f"bench{i}")
 

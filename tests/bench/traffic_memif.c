@@ -31,6 +31,8 @@ memif_open(struct tport *p, const char *name, unsigned int rings)
 	ret = mclient_open(c, path);
 	if (ret < 0)
 		traffic_die("%s at %s: %s %s", name, path, strerror(-ret), c->reason);
+	/* net_memif, as a server, begins both indices at 0 when it connects */
+	atomic_store_explicit(&c->s2c[0]->head, (uint16_t)c->ring_sz, memory_order_release);
 	p->own = c;
 }
 

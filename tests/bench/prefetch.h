@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef VALE_PREFETCH_H
-#define VALE_PREFETCH_H
+#ifndef PREFETCH_H
+#define PREFETCH_H
 
 /**
  * @file
@@ -16,7 +16,7 @@
  * x86-64 CPUs know the instruction, as one that does nothing where they lack what it does.
  */
 static inline void
-vale_prefetch_write(const void *p)
+prefetch_write(const void *p)
 {
 #if defined(__x86_64__)
 	__asm__ volatile("prefetchw %0" : : "m"(*(const volatile char *)p));
@@ -25,4 +25,4 @@ vale_prefetch_write(const void *p)
 #endif
 }
 
-#endif /* VALE_PREFETCH_H */
+#endif /* PREFETCH_H */
