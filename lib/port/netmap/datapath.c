@@ -82,6 +82,21 @@ buf_is_good(const struct nm_ring *r, uint32_t idx)
 	return idx - NM_BUF_FIRST < r->nb_bufs - NM_BUF_FIRST;
 }
 
+/* What is constant of a ring, as a local that no store to a frame can seem to change: so it stays
+ * in registers over a batch. */
+static inline struct nm_ring
+ring_constants(const struct nm_ring *r)
+{
+	return (struct nm_ring){
+		.slots = r->slots,
+		.bufs = r->bufs,
+		.nb_bufs = r->nb_bufs,
+		.nb_slots = r->nb_slots,
+		.offset_mask = r->offset_mask,
+		.offset_max = r->offset_max,
+	};
+}
+
 /* ---- waking programs ---- */
 
 static void
@@ -169,7 +184,7 @@ slot_data(const struct nm_ring *r, const struct slot *s, const uint8_t **data,
  * netmap does, the last of them ends the chain, whatever it says. Returns the slots it has;
  * pkt->len is 0 if it was refused. A chain that is longer than allowed is consumed whole.
  */
-static uint32_t
+static __rte_noinline uint32_t
 read_chain(struct nm_rxq *rq, uint32_t at, uint32_t max, struct vale_seg *segs,
 	struct vale_pkt *pkt, struct vale_rx_refused *bad)
 {
@@ -209,7 +224,7 @@ static inline uint16_t
 read_frames(struct nm_rxq *rq, uint32_t left, struct vale_pkt *pkts, uint16_t n,
 	struct vale_rx_refused *bad)
 {
-	const struct nm_ring *r = &rq->ring;
+	const struct nm_ring ring = ring_constants(&rq->ring), *r = &ring;
 	uint32_t at = rq->cur, nb_segs = rq->nb_segs, used;
 	uint16_t good = 0;
 
@@ -407,7 +422,7 @@ slot_write(struct netmap_slot *shm, uint32_t len, uint32_t flags)
 
 /* A frame into several slots of which there are @p room. Returns the slots used, 0 if it does not
  * fit: then nothing of it is published. */
-static uint32_t
+static __rte_noinline uint32_t
 write_chain(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt *pkt,
 	uint32_t hdr_len, struct vale_tx_result *res)
 {
@@ -476,8 +491,8 @@ skip_slot(struct nm_txq *tq, uint32_t at)
 	return 1;
 }
 
-/* One frame; returns slots used. */
-static inline uint32_t
+/* One frame of any kind; returns slots used. */
+static __rte_noinline uint32_t
 write_frame(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt *pkt,
 	uint32_t hdr_len, struct vale_tx_result *res)
 {
@@ -506,17 +521,31 @@ write_frame(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt
 	return used;
 }
 
-/* Fetch the slots' buffers ahead. The index is not checked yet: a fetch reads nothing, and one out
- * of range is bent into range so that it says nothing of other memory either. */
-static inline void
-prefetch_bufs(const struct nm_ring *r, uint32_t at, uint32_t n)
+/* The usual frame, in one piece with nothing before it, into one slot. Returns false, having done
+ * nothing, if it is another. */
+static inline bool
+write_flat(const struct nm_ring *r, uint32_t at, const struct vale_pkt *pkt)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t idx = __atomic_load_n(&r->slots[at].buf_idx, __ATOMIC_RELAXED);
+	const uint16_t usual = VALE_PKT_MBUF | VALE_PKT_SHARED | VALE_PKT_NO_LEARN;
+	struct slot s = slot_read(&r->slots[at]);
+	uint8_t *dst = NULL;
+	uint32_t space = slot_room(r, &s, &dst), len = pkt->len;
 
-		rte_prefetch0_write(buf_at(r, RTE_MIN(idx, r->nb_bufs - 1)));
-		at = ring_next(r, at, 1);
-	}
+	if (unlikely((pkt->flags & ~usual) || pkt->seg_len != len || len > space))
+		return false;
+	copy_frame(dst, pkt->data, len);
+	slot_write(&r->slots[at], len, 1 << NS_PORT_SHIFT);
+	return true;
+}
+
+/* Fetch a slot's buffer ahead. The index is not checked yet: a fetch reads nothing, and one out of
+ * range is bent into range so that it says nothing of other memory either. */
+static inline void
+prefetch_buf(const struct nm_ring *r, uint32_t at)
+{
+	uint32_t idx = __atomic_load_n(&r->slots[at].buf_idx, __ATOMIC_RELAXED);
+
+	rte_prefetch0_write(buf_at(r, RTE_MIN(idx, r->nb_bufs - 1)));
 }
 
 static void
@@ -524,22 +553,36 @@ write_frames(struct nm_port *port, struct nm_txq *tq, uint32_t room, struct vale
 	const uint16_t *idx, uint16_t n, struct vale_tx_result *res)
 {
 	uint32_t hdr_len = atomic_load_explicit(&port->hdr_len, memory_order_relaxed);
-	uint32_t at = tq->hwtail, ahead;
+	const struct nm_ring r = ring_constants(&tq->ring);
+	const uint16_t *end = idx + n;
+	uint32_t at = tq->hwtail, fetch = at, packets = 0;
+	uint64_t bytes = 0;
 
-	ahead = RTE_MIN(room, (uint32_t)NM_CHUNK);
-	prefetch_bufs(&tq->ring, at, ahead);
-	for (uint16_t i = 0; i < n && room > 0; i++) {
-		uint32_t used, too_long = res->too_long;
-
-		if (likely(ahead < room))
-			prefetch_bufs(&tq->ring, ring_next(&tq->ring, at, ahead), 1);
-		used = write_frame(tq, at, room, &pkts[idx[i]], hdr_len, res);
-		/* the head of a batch is kept, its tail dropped */
-		if (unlikely(used == 0 && res->too_long == too_long))
-			break;
-		room -= used;
-		at = ring_next(&tq->ring, at, used);
+	for (uint32_t i = 0; i < RTE_MIN(room, (uint32_t)NM_CHUNK); i++) {
+		prefetch_buf(&r, fetch);
+		fetch = ring_next(&r, fetch, 1);
 	}
+	for (; idx < end && room > 0; idx++) {
+		const struct vale_pkt *p = &pkts[*idx];
+		uint32_t used = 1, too_long = res->too_long;
+
+		/* behind what there is room for are the client's own slots, which do no harm */
+		prefetch_buf(&r, fetch);
+		fetch = ring_next(&r, fetch, 1);
+		if (likely(hdr_len == 0 && write_flat(&r, at, p))) {
+			packets++;
+			bytes += p->len;
+		} else {
+			used = write_frame(tq, at, room, p, hdr_len, res);
+			/* the head of a batch is kept, its tail dropped */
+			if (unlikely(used == 0 && res->too_long == too_long))
+				break;
+		}
+		room -= used;
+		at = ring_next(&r, at, used);
+	}
+	res->packets += packets;
+	res->bytes += bytes;
 	tq->hwtail = at;
 	/* release: slots and buffers were written before */
 	atomic_store_explicit(tq->ring.done, at, memory_order_release);
