@@ -22,7 +22,7 @@
 #include <rte_prefetch.h>
 #include <rte_ring.h>
 
-#include "prefetch.h"
+#include "vale_prefetch.h"
 
 #define BATCH 256
 #define SLOT 9216
@@ -338,7 +338,7 @@ static inline void
 fetch(uint32_t i)
 {
 	rte_prefetch0(s.there.buf[i % RING]);
-	prefetch_write(s.back.buf[i % RING]);
+	vale_prefetch_write(s.back.buf[i % RING]);
 }
 
 /* Slots from one ring to the other, after a look at the first line of each, which decides nothing.

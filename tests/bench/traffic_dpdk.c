@@ -12,7 +12,7 @@
 
 #include "traffic.h"
 #include "vale_dpdk_shm.h"
-#include "prefetch.h"
+#include "vale_prefetch.h"
 
 #define OWN_MBUFS 16384
 #define MBUF_CACHE 512
@@ -136,7 +136,7 @@ dpdk_send(struct tport *p, unsigned int n, uint64_t stamp)
 		return 0;
 	for (unsigned int i = 0; i < n; i++) {
 		if (i + AHEAD < n)
-			prefetch_write(rte_pktmbuf_mtod(m[i + AHEAD], void *));
+			vale_prefetch_write(rte_pktmbuf_mtod(m[i + AHEAD], void *));
 		write_frame(m[i], i == 0 ? stamp : 0);
 	}
 	sent = rte_eth_tx_burst(o->id, 0, m, n);

@@ -16,9 +16,12 @@
 #include "vale_control_proto.h"
 #include "vale_offload.h"
 #include "vale_pkt_copy.h"
+#include "vale_prefetch.h"
 
 /* Tokens sent to a descriptor at once. More threads than that do not wait on one. */
 #define TOKENS_MAX 64
+/* Lines of slots that are fetched ahead. */
+#define SLOT_LINES_AHEAD 4
 
 static_assert(VALE_PKT_NO_LEARN == NS_NO_LEARN, "a slot's flag is a frame's");
 
@@ -545,7 +548,11 @@ prefetch_buf(const struct nm_ring *r, uint32_t at)
 {
 	uint32_t idx = __atomic_load_n(&r->slots[at].buf_idx, __ATOMIC_RELAXED);
 
-	rte_prefetch0_write(buf_at(r, RTE_MIN(idx, r->nb_bufs - 1)));
+	vale_prefetch_write(buf_at(r, RTE_MIN(idx, r->nb_bufs - 1)));
+	/* four slots are in a line, and their lengths are written: fetch the line that others
+	 * further on are in (of a ring so short that there are none: any) */
+	if (at % 4 == 0)
+		vale_prefetch_write(&r->slots[ring_next(r, at, 4 * SLOT_LINES_AHEAD)]);
 }
 
 static void

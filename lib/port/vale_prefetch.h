@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef PREFETCH_H
-#define PREFETCH_H
+#ifndef VALE_PREFETCH_H
+#define VALE_PREFETCH_H
 
 /**
  * @file
@@ -16,7 +16,7 @@
  * x86-64 CPUs know the instruction, as one that does nothing where they lack what it does.
  */
 static inline void
-prefetch_write(const void *p)
+vale_prefetch_write(const void *p)
 {
 #if defined(__x86_64__)
 	__asm__ volatile("prefetchw %0" : : "m"(*(const volatile char *)p));
@@ -25,4 +25,4 @@ prefetch_write(const void *p)
 #endif
 }
 
-#endif /* PREFETCH_H */
+#endif /* VALE_PREFETCH_H */
