@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from clients import Traffic
-from common import CLIENT_CPU, WORK, WORKER_CPU, BenchError, await_true, cpu_seconds, run, tail
+from common import CLIENT_CPU, WORK, WORKER_CPU, BenchError, await_true, cpu_seconds, run, run_json, tail
 from limits import measure as measure_limits
 from measure import BATCH_CLASSES, Row
 from switches import Vale
@@ -117,10 +117,12 @@ class Bridge:
         time.sleep(0.2)
 
     def look(self):
-        count = lambda i, what: int(open(f"/sys/class/net/bench{i}/statistics/{what}", encoding="utf-8").read())
+        # /sys shows another namespace's interfaces
+        stats = {link["ifname"]: link["stats64"] for link in run_json("ip", "-j", "-s", "link", "show")}
+        count = lambda i, way, what: stats[f"bench{i}"][way][what]
         sinks = range(1, self.nb)
-        return {"at": time.monotonic(), "in": count(0, "tx_packets"), "out": sum(count(i, "rx_packets") for i in sinks),
-                "drops": {"dst_full": sum(count(i, "rx_dropped") for i in sinks)}, "busy_s": 0, "cpu_s": 0,
+        return {"at": time.monotonic(), "in": count(0, "tx", "packets"), "out": sum(count(i, "rx", "packets") for i in sinks),
+                "drops": {"dst_full": sum(count(i, "rx", "dropped") for i in sinks)}, "busy_s": 0, "cpu_s": 0,
                 "batches": [0] * BATCH_CLASSES}
 
     def cpu_seconds(self):
