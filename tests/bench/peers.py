@@ -86,11 +86,11 @@ class Ovs:
         at = time.monotonic()
         stats = self.appctl("dpif-netdev/pmd-stats-show")
         show = self.appctl("dpctl/show", "-s", "netdev@ovs-netdev")
-        ports = re.findall(r"port \d+: p\d+ .*?RX packets:(\d+).*?TX packets:(\d+) errors:\d+ dropped:(\d+)", show, re.S)
+        ports = re.findall(r"port \d+: p\d+ .*?RX packets:(\d+).*?TX packets:(\d+) errors:\S+ dropped:(\d+|\?)", show, re.S)
         pmd = "".join(s for s in re.split(r"(?m)^(?=\S)", stats) if s.startswith("pmd thread"))
         number = lambda name: int(m.group(1)) if (m := re.search(rf"{name}: (\d+)", pmd)) else 0
         return {"at": at, "in": number("packets received"), "out": sum(int(p[1]) for p in ports),
-                "drops": {"dst_full": sum(int(p[2]) for p in ports)}, "busy_s": number("processing cycles") / self.hz,
+                "drops": {"dst_full": sum(int(p[2]) for p in ports if p[2] != "?")}, "busy_s": number("processing cycles") / self.hz,
                 "cpu_s": cpu_seconds(self.vswitchd.pid), "batches": [0] * BATCH_CLASSES}
 
     def cpu_seconds(self):
@@ -108,6 +108,8 @@ class Bridge:
 
     def __init__(self, nb_ports):
         self.nb = nb_ports
+        # the kernel's own frames are none of ours
+        run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
         run("ip", "link", "add", "benchbr", "type", "bridge", "mcast_snooping", "0")
         for i in range(nb_ports):
             run("ip", "link", "add", f"bench0p{i}", "type", "veth", "peer", "name", f"bench{i}")
@@ -174,8 +176,8 @@ class PeerRow(Row):
 
     def virtio(self, switch, i):
         slots = VHOST_SINK_SLOTS if i else VHOST_SOURCE_SLOTS
-        path = f"{switch.socket(i)},server=1" if self.peer else f"{WORK}/vhost{i}.sock"
-        return f"--vdev=net_virtio_user{i},path={path},queues=1,queue_size={slots},mac=02:be:00:01:00:{i:02x}"
+        path = switch.socket(i) if self.peer else f"{WORK}/vhost{i}.sock"
+        return f"--vdev=net_virtio_user{i},path={path},server=1,queues=1,queue_size={slots},mac=02:be:00:01:00:{i:02x}"
 
 
 def rows():
