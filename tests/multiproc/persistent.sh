@@ -6,13 +6,15 @@
 # Steps:
 #  1. create: no kind, no pid; twice is refused; --mac.
 #  2. A client attaches, and has the address; frames are counted; it goes, by exit and by kill -9; counters and static entries stay.
-#  3. Another kind attaches to the same name.
+#  3. Other kinds attach to the same name. Netmap and memif clients that are killed leave it as they found it.
 #  4. destroy: not under a client, not twice, not an ephemeral port; then everything is gone.
 #  5. An ephemeral port can be made persistent while it is in use.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
 . "$(dirname "$0")/peer.sh"
+# shellcheck source=tests/memif/memif.sh
+. "$(dirname "$0")/../memif/memif.sh"
 
 # refused ERRNO VALE-CTL-ARGUMENTS
 refused() {
@@ -75,6 +77,29 @@ refused EBUSY destroy valea:k
 ctl detach valea:k
 expect_eq "null true" "$(port valea:k kind) $(port valea:k persistent)" "detached, kept"
 
+# killed_keeps NAME KIND FRAMES SUM: its client, that has attached, gets frames, which makes SUM in all, and is killed.
+killed_keeps() {
+	wait_port valea:k kind "$2" 10
+	retry 10 sh -c "$VALE_BUILD/app/vale-ctl --socket $SOCKET -j show valea:k | grep -q '\"link\": *true'" || die "$2: no link"
+	peer a tx valea:a 0 "$3" $D $A 60
+	wait_port valea:k tx_packets "$4" 5
+	client_kill "$1"
+	wait_port valea:k kind null 5
+	expect_eq "50 $4 None None" "$(ctl -j stats | json "$state")" "after kill -9 of a $2 client its counters go on"
+	expect_eq "$mac true $A=valea:a $D=valea:k" "$(port valea:k mac) $(port valea:k persistent) $(ctl -j fdb valea | json "$entries")" \
+		"and so do its address and its static entry"
+}
+
+mkfifo "$WORK/gen.in"
+exec {gen_fd}<>"$WORK/gen.in"
+VALE_SOCKET=$SOCKET "$VALE_BUILD/app/vale-gen" -i valea:k -f rx -w 0 >"$WORK/gen.out" 2>&1 &
+CLIENT_PID[gen]=$!
+CLIENT_FD[gen]=$gen_fd
+killed_keeps gen netmap 6 58
+memif_start m rxonly valea:k
+client_say m start
+killed_keeps m memif 8 66
+
 # 4
 ctl destroy valea:k
 refused ENXIO show valea:k
@@ -87,7 +112,7 @@ ctl create valea:a
 expect_eq "true dpdk" "$(port valea:a persistent) $(port valea:a kind)" "made persistent in use"
 client_stop a
 wait_port valea:a kind null 5
-expect_eq 82 "$(port valea:a rx_packets)" "kept, with its counters"
+expect_eq 96 "$(port valea:a rx_packets)" "kept, with its counters"
 ctl destroy valea:a
 expect_eq 0 "$(ctl -j list | json 'len(d["switches"])')" "with its last port the switch goes"
 ctl create valea:a
