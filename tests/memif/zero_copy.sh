@@ -20,7 +20,7 @@
 run_pair() {
 	wait_port valea:0 kind memif 5
 	wait_port valea:1 kind memif 5
-	pair_run "$1" 0.5 1000
+	pair_run "$1" 0.5 1000 ${2:+"$2"}
 	expect_eq 0 "$(port valea:0 drops.bad_desc)" "$1: no bad descriptor"
 	client_kill tx
 	client_kill rx
@@ -43,7 +43,8 @@ run_pair "copying to zero-copy"
 # 2
 memif_start tx txonly valea:0,zero-copy=yes -- --txpkts=2000,2000,2000,2000,1000
 memif_start rx rxonly valea:1,zero-copy=yes
-run_pair "9000 bytes"
+# net_memif counts bytes of chains, too, that did not fit into its ring and are sent again
+run_pair "9000 bytes" 9000
 # 3
 memif_start tx txonly valea:0,zero-copy=yes -- --rxq=4 --txq=4
 memif_start rx rxonly valea:1,zero-copy=yes -- --rxq=4 --txq=4

@@ -257,5 +257,5 @@ testpmd_ask() {
 testpmd_stat() {
 	testpmd_ask "$1" "show port stats all"
 	awk -v field="$2:" '{ for (i = 1; i < NF; i++) if ($i == field) n += $(i + 1) }
-		END { print n + 0 }' "$WORK/$1.said"
+		END { printf "%.0f\n", n }' "$WORK/$1.said"
 }
