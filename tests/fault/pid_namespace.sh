@@ -136,6 +136,7 @@ next_lcore
 : >"$WORK/inner.out"
 (inner "$DECOY" "$SHARED" --proc-type secondary --file-prefix "$PREFIX" --no-pci --lcores "$LCORES" -d "$PMD" -- make own \
 	>"$WORK/inner.out" 2>"$WORK/inner.err") &
+inner_shell=$!
 wait_text "$WORK/inner.out" "done" 15
 variable_settles secondaries 1 5 "one without a port"
 inside=$(pids)
@@ -148,4 +149,4 @@ ok "its memory is there"
 kill -KILL "$inside"
 variable_settles secondaries 0 5 "it is killed"
 variable_settles heap_free "$heap" 5 "its memory is back"
-wait
+wait "$inner_shell" 2>/dev/null || true
