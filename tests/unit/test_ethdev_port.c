@@ -407,6 +407,45 @@ tx_takes_what_it_may_and_counts_the_rest(void **state)
 	null_ep_free(e);
 }
 
+static uint16_t
+no_burst(void *txq, struct rte_mbuf **m, uint16_t n)
+{
+	return 0;
+}
+
+/** A descriptor of plain memory has in its mbuf whatever the last batch left there: the mbuf, freed
+ * since, that the copy is made in. */
+static void
+tx_refused_copy_is_freed_whatever_the_descriptor_has(void **state)
+{
+	struct ethdev_ep *e = null_ep();
+	struct rte_mempool *mp = e->own_pool != NULL ? e->own_pool : pool;
+	struct rte_eth_fp_ops *ops = &rte_eth_fp_ops[e->port_id];
+	eth_tx_burst_t real = ops->tx_pkt_burst;
+	static const uint16_t idx[] = {0};
+	struct rte_mbuf *last = rte_pktmbuf_alloc(mp);
+	struct vale_tx_result res = {0};
+	uint8_t plain[200] = {0};
+	struct vale_pkt p = {
+		.data = plain, .mbuf = last, .len = sizeof(plain), .seg_len = sizeof(plain)};
+	unsigned int i;
+
+	assert_non_null(last);
+	rte_pktmbuf_free(last);
+	ops->tx_pkt_burst = no_burst;
+	/* whatever the pool's order is, each of its mbufs comes once */
+	for (i = 0; i < mp->size; i++)
+		ethdev_tx(&e->ep, 0, &p, idx, 1, &res);
+	ops->tx_pkt_burst = real;
+	assert_int_equal(res.packets, 0);
+	assert_int_equal(rte_mempool_in_use_count(mp), 0);
+	for (i = 0; i < mp->size; i++)
+		ethdev_tx(&e->ep, 0, &p, idx, 1, &res);
+	assert_int_equal(res.taken, 0);
+	assert_int_equal(p.flags, 0);
+	null_ep_free(e);
+}
+
 static void
 tx_link_down_keeps_everything(void **state)
 {
@@ -490,6 +529,7 @@ main(void)
 		cmocka_unit_test(pkt_to_mbuf_pool_empty_returns_null_and_keeps_nothing),
 		cmocka_unit_test(rx_cut_joined_datagram_becomes_fragments),
 		cmocka_unit_test(tx_takes_what_it_may_and_counts_the_rest),
+		cmocka_unit_test(tx_refused_copy_is_freed_whatever_the_descriptor_has),
 		cmocka_unit_test(tx_link_down_keeps_everything),
 		cmocka_unit_test(rx_frames_are_described),
 		cmocka_unit_test(device_open_twice_refused),

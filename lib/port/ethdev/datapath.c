@@ -266,6 +266,14 @@ gather(const struct ethdev_ep *e, struct vale_pkt *pkts, const uint16_t *idx, ui
 	}
 }
 
+/** Whether what is sent is the frame's own mbuf. A descriptor of other memory has none, but what
+ * the last batch left there: an mbuf that was freed since, and may be the copy by now. */
+static inline bool
+is_original(const struct outgoing *out, uint16_t i)
+{
+	return (out->p[i]->flags & VALE_PKT_MBUF) && out->m[i] == out->p[i]->mbuf;
+}
+
 /** Frames [from, to) belong to the driver. */
 static void
 mark_sent(struct outgoing *out, uint16_t from, uint16_t to, struct vale_tx_result *res)
@@ -274,7 +282,7 @@ mark_sent(struct outgoing *out, uint16_t from, uint16_t to, struct vale_tx_resul
 
 	for (i = from; i < to; i++) {
 		/* a copy leaves the original where it is */
-		if (out->m[i] == out->p[i]->mbuf) {
+		if (is_original(out, i)) {
 			out->p[i]->flags |= VALE_PKT_TAKEN;
 			res->taken++;
 		}
@@ -287,7 +295,7 @@ mark_sent(struct outgoing *out, uint16_t from, uint16_t to, struct vale_tx_resul
 static void
 mark_unsent(struct outgoing *out, uint16_t i)
 {
-	if (out->m[i] != out->p[i]->mbuf)
+	if (!is_original(out, i))
 		rte_pktmbuf_free(out->m[i]);
 }
 
