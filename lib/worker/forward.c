@@ -268,8 +268,14 @@ deliver_cut(struct vale_forward *f, struct vale_rxq *q, struct vale_port *to,
 		lane = f->lane_of[0];
 	}
 	for (uint16_t i = 0, n; i < nb; i += n) {
+		struct vale_tx_result part = {0};
+
 		n = RTE_MIN(nb - i, VALE_BATCH_MAX);
-		ep->ops->tx(ep, lane, pkts + i, f->all, n, &res);
+		ep->ops->tx(ep, lane, pkts + i, f->all, n, &part);
+		res.packets += part.packets;
+		res.no_mbuf += part.no_mbuf;
+		res.too_long += part.too_long;
+		res.port_gone += part.port_gone;
 	}
 	if (likely(nb > 0 && res.packets == nb)) {
 		vale_counter_add(&dst->tx_packets, 1);

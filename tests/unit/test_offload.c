@@ -160,6 +160,9 @@ lab_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, const ui
 	struct lab *l = (struct lab *)ep;
 
 	assert_true(n <= VALE_BATCH_MAX);
+	/* "zeroed before": there are kinds that write into it what this call alone came to */
+	assert_int_equal(res->packets + res->taken + res->no_mbuf + res->too_long, 0);
+	assert_int_equal(res->bytes, 0);
 	l->calls++;
 	for (uint16_t i = 0; i < n && l->room > 0; i++, l->room--) {
 		const struct vale_pkt *p = &pkts[idx[i]];
