@@ -15,6 +15,10 @@
 #define TAG_FIELD_NAME "vale_dynfield_holder"
 /* How far ahead of their tagging mbufs are loaded. */
 #define PREFETCH_AHEAD 8
+/* Bytes behind each mbuf's data that nobody uses. DPDK 22.11's vhost completes a checksum whose
+ * field a virtual machine has put on the last byte of a full buffer, and writes both of its bytes;
+ * the next mbuf's header was there, or, behind the last mbuf, one of EAL's heap. */
+#define DATA_TAIL 8
 
 /* ---- under the lock ---- */
 
@@ -263,12 +267,41 @@ vale_pool_register(void)
 	return ret < 0 ? ret : 0;
 }
 
+/** Mbufs of an empty pool. 0 or -errno. */
+static int
+pool_fill(struct rte_mempool *mp, uint16_t data_room)
+{
+	struct rte_pktmbuf_pool_private priv = {.mbuf_data_room_size = data_room};
+	int ret = rte_mempool_set_ops_byname(
+		mp, VALE_POOL_BARE ? "ring_mp_mc" : VALE_POOL_OPS_NAME, NULL);
+
+	if (ret < 0)
+		return ret;
+	rte_pktmbuf_pool_init(mp, &priv);
+	ret = rte_mempool_populate_default(mp);
+	if (ret < 0)
+		return ret;
+	rte_mempool_obj_iter(mp, rte_pktmbuf_init, NULL);
+	return 0;
+}
+
 struct rte_mempool *
 vale_pool_create(
 	const char *name, unsigned int nb, unsigned int cache_sz, uint16_t data_room, int socket_id)
 {
-	return rte_pktmbuf_pool_create_by_ops(name, nb, cache_sz, 0, data_room, socket_id,
-		VALE_POOL_BARE ? "ring_mp_mc" : VALE_POOL_OPS_NAME);
+	struct rte_mempool *mp =
+		rte_mempool_create_empty(name, nb, sizeof(struct rte_mbuf) + data_room + DATA_TAIL,
+			cache_sz, sizeof(struct rte_pktmbuf_pool_private), socket_id, 0);
+	int ret;
+
+	if (mp == NULL)
+		return NULL;
+	ret = pool_fill(mp, data_room);
+	if (ret == 0)
+		return mp;
+	rte_mempool_free(mp);
+	rte_errno = -ret;
+	return NULL;
 }
 
 static int

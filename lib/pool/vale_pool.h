@@ -154,7 +154,8 @@
 int vale_pool_register(void);
 
 /**
- * Make a pool of mbufs with these operations: rte_pktmbuf_pool_create() with no private area.
+ * Make a pool of mbufs with these operations: as rte_pktmbuf_pool_create() with no private area,
+ * but for some unused bytes behind each mbuf's data.
  *
  * @param data_room
  *   Bytes in each mbuf, headroom included.

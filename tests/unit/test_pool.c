@@ -247,6 +247,37 @@ govern_unfit_pools_einval(void **state)
 }
 
 static void
+write_behind(struct rte_mempool *of, void *arg, void *obj, unsigned int idx)
+{
+	struct rte_mbuf *m = obj;
+
+	((uint8_t *)m->buf_addr)[m->buf_len] = 0xff;
+}
+
+static void
+count_object(struct rte_mempool *of, void *arg, void *obj, unsigned int idx)
+{
+	*(unsigned int *)arg += rte_mempool_from_obj(obj) == of;
+}
+
+/** As DPDK 22.11's vhost does for a machine that asks for it. */
+static void
+byte_behind_data_is_nobodys(void **state)
+{
+	struct rte_mempool *other =
+		vale_pool_create("usual", 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	unsigned int nb = 0;
+
+	assert_non_null(other);
+	assert_int_equal(rte_pktmbuf_data_room_size(other), RTE_MBUF_DEFAULT_BUF_SIZE);
+	rte_mempool_obj_iter(other, write_behind, NULL);
+	assert_int_equal(rte_mempool_obj_iter(other, count_object, &nb), 256);
+	assert_int_equal(nb, 256);
+	assert_true(other->elt_size > sizeof(struct rte_mbuf) + rte_pktmbuf_data_room_size(other));
+	rte_mempool_free(other);
+}
+
+static void
 ops_pool_not_governed_leaves_objects_alone(void **state)
 {
 	struct rte_mempool *other =
@@ -1147,6 +1178,7 @@ main(void)
 		T(register_twice_adds_once),
 		T(govern_twice_eexist),
 		T(govern_unfit_pools_einval),
+		T(byte_behind_data_is_nobodys),
 		T(ops_pool_not_governed_leaves_objects_alone),
 		T(get_put_keeps_every_object_once),
 		T(get_tags_with_taker),
