@@ -101,6 +101,11 @@ epolling(void)
 	CHECK(epoll_wait(set, got, 4, 50) == 0);
 	nm_close(a);
 	CHECK(epoll_wait(set, got, 4, 50) == 0);
+	/* another set that takes its number has no members */
+	in.events = EPOLLIN;
+	CHECK(epoll_ctl(set, EPOLL_CTL_ADD, b->fd, &in) == 0);
+	CHECK(dup2(epoll_create1(0), set) == set);
+	CHECK(epoll_ctl(set, EPOLL_CTL_ADD, b->fd, &in) == 0);
 }
 
 /* The switch goes while this waits. */

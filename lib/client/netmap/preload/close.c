@@ -129,8 +129,11 @@ fclose(FILE *stream)
 static int
 copied(int old, int new)
 {
-	if (new >= 0 && new != old && vnm_file_any())
+	if (new >= 0 && new != old && vnm_file_any()) {
+		/* it may have been an epoll set, whose members were netmap's */
+		vnm_epoll_forget(NUMBER(new));
 		vnm_file_copied(old, new);
+	}
 	return new;
 }
 
