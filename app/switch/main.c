@@ -109,7 +109,8 @@ parse_command(int argc, char **argv, struct command *c)
 	if (c->o.memif_socket[0] == '\0' && default_memif_socket(c) < 0)
 		return usage_error("the path of the socket for memif clients is too long; give "
 				   "--memif-socket PATH");
-	c->memory_mb = c->eal.memory_mb != 0 ? c->eal.memory_mb : memory_needed_mb(&c->o);
+	c->memory_mb =
+		c->eal.memory_mb != 0 ? c->eal.memory_mb : memory_needed_mb(&c->o, c->eal.no_huge);
 	return choose_lcores(c);
 }
 

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <unistd.h>
+
 #include <rte_common.h>
 #include <rte_config.h>
 #include <rte_mbuf.h>
@@ -15,15 +17,19 @@
 
 /*
  * The pool for clients. Objects do not straddle pages and are spread over memory channels, so that
- * each takes up to a sixteenth more than its parts; its ring holds a pointer each.
+ * each takes up to a sixteenth more than its parts, and without hugepages a page; its ring holds a
+ * pointer each.
  */
 static uint64_t
-pool_size(const struct options *o)
+pool_size(const struct options *o, bool no_huge)
 {
 	uint64_t object = sizeof(struct rte_mempool_objhdr) + sizeof(struct rte_mbuf) +
 			  RTE_MBUF_DEFAULT_BUF_SIZE;
 
-	return o->mbufs * (object + object / 16) + 2 * sizeof(void *) * (uint64_t)o->mbufs;
+	object += object / 16;
+	if (no_huge)
+		object = RTE_ALIGN_CEIL(object, (uint64_t)sysconf(_SC_PAGESIZE));
+	return o->mbufs * object + 2 * sizeof(void *) * (uint64_t)o->mbufs;
 }
 
 static uint64_t
@@ -43,9 +49,9 @@ slots_size(const struct options *o)
 }
 
 uint64_t
-memory_needed_mb(const struct options *o)
+memory_needed_mb(const struct options *o, bool no_huge)
 {
-	uint64_t bytes = pool_size(o) + fdbs_size(o) + slots_size(o);
+	uint64_t bytes = pool_size(o, no_huge) + fdbs_size(o) + slots_size(o);
 
 	return RTE_ALIGN_CEIL(HEAP_MB + (bytes + MB - 1) / MB, 2);
 }

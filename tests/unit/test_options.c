@@ -359,18 +359,20 @@ memory_needed_grows_with_every_option(void **state)
 	uint64_t base;
 
 	assert_int_equal(parse("", &o, why), 0);
-	base = memory_needed_mb(&o);
+	base = memory_needed_mb(&o, false);
 	/* 65,536 mbufs of 2,368 bytes alone are 148 MB */
 	assert_in_range(base, 64 + 148, 512);
+	/* in small pages each has one of its own */
+	assert_in_range(memory_needed_mb(&o, true), base + 256 - 166, base + 256 - 148);
 	more = o;
 	more.mbufs *= 2;
-	assert_true(memory_needed_mb(&more) > base + 100);
+	assert_true(memory_needed_mb(&more, false) > base + 100);
 	more = o;
 	more.limits.fdb_size *= 16;
-	assert_true(memory_needed_mb(&more) > base);
+	assert_true(memory_needed_mb(&more, false) > base);
 	more = o;
 	more.limits.ring_size *= 16;
-	assert_true(memory_needed_mb(&more) > base);
+	assert_true(memory_needed_mb(&more, false) > base);
 }
 
 static void
