@@ -74,24 +74,35 @@ check_limits(const struct memif_port *p, uint64_t len, char *why)
 	return 0;
 }
 
-/* Map the file at the beginning of empty address space. Returns 0 or -errno. */
+/*
+ * Map the file at the beginning of empty address space. It is mapped elsewhere first, and then
+ * moved: a client can have its file refuse (by a seal), and a mapping at a fixed address that fails
+ * may leave a hole in which another thread's memory comes to lie. Returns 0 or -errno.
+ */
 static int
 map_file(struct memif_mapping *map, uint64_t len, uint64_t page_sz, int fd)
 {
 	uint64_t empty_len = page_sz + RTE_MAX(len, OFFSETS) + BEHIND;
-	void *empty, *addr;
+	void *empty, *file, *addr;
 	int ret;
 
+	/* no reservation: hugepages that are not there must not be taken from others */
+	file = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (file == MAP_FAILED)
+		return -errno;
 	empty = mmap(
 		NULL, empty_len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (empty == MAP_FAILED)
-		return -errno;
-	/* no reservation: hugepages that are not there must not be taken from others */
-	addr = mmap(RTE_PTR_ALIGN_CEIL(empty, page_sz), len, PROT_READ | PROT_WRITE,
-		MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
+	if (empty == MAP_FAILED) {
+		ret = -errno;
+		munmap(file, len);
+		return ret;
+	}
+	addr = mremap(
+		file, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, RTE_PTR_ALIGN_CEIL(empty, page_sz));
 	if (addr == MAP_FAILED) {
 		ret = -errno;
-		munmap(empty, empty_len);
+		munmap(file, len);
+		/* not the rest: there may be a hole in it, and somebody in that */
 		return ret;
 	}
 	*map = (struct memif_mapping){
