@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -190,6 +191,8 @@ run_command(const struct command *c)
 			rte_eal_cleanup();
 	}
 	preflight_clean(&pre);
+	if (ret == -EDEADLK)
+		_exit(EXIT_FAILURE);
 	return ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

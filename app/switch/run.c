@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
@@ -22,6 +23,7 @@
 #include "vale_dpdk_shm.h"
 #include "vale_ethdev_port.h"
 #include "vale_group.h"
+#include "vale_locks.h"
 #include "vale_log.h"
 #include "vale_memif_port.h"
 #include "vale_netmap_port.h"
@@ -33,6 +35,9 @@
 /* A client may hold one part in so many of the mbufs, but enough for its caches. */
 #define QUOTA_PART 4u
 #define QUOTA_MIN 2048u
+/* How long an ending switch waits for locks in memory shared with secondaries: longer than it takes
+ * to release one of a dead process, even in the middle of growing memory. */
+#define END_LOCKS_MS 3000
 
 /* All parts; NULL or false where not made yet. */
 struct parts {
@@ -42,6 +47,7 @@ struct parts {
 	struct vale_switches *switches;
 	struct vale_server *server;
 	bool group, pdump, dpdk, ethdev, netmap, memif, admin;
+	bool stuck; /* nothing could be taken apart */
 };
 
 static int
@@ -273,8 +279,49 @@ build(struct parts *p)
 	return 0;
 }
 
-/* Ports go while the workers still run: what was sent is forwarded, and RCU needs no special case.
- */
+/* A lock in memory shared with secondaries that stays held; NULL if there is none. One of a dead
+ * process is released meanwhile. */
+static const char *
+held_lock(void)
+{
+	uint64_t end = rte_get_tsc_cycles() + rte_get_tsc_hz() / MS_PER_S * END_LOCKS_MS;
+	const char *held;
+
+	while ((held = vale_locks_held()) != NULL && rte_get_tsc_cycles() < end)
+		usleep(1000);
+	return held;
+}
+
+/* What it cannot free the kernel does, and it must not wait for a process that is stopped. */
+static bool
+is_stuck(struct parts *p)
+{
+	const char *held = p->group ? held_lock() : NULL;
+
+	p->stuck = held != NULL;
+	if (!p->stuck)
+		return false;
+	VALE_LOG(ERR,
+		"ending without a word to clients, and interfaces stay as they are: DPDK's %s is "
+		"held by a process that is stopped, or was killed and cannot be helped",
+		held);
+	unlink(p->conf->socket);
+	unlink(p->conf->o->memif_socket);
+	return true;
+}
+
+/* While the workers still run what was sent is forwarded. Then they stop, and nobody who takes
+ * something apart has to wait until they have passed. */
+static void
+stop_workers(struct parts *p)
+{
+	if (p->switches != NULL)
+		vale_switches_end(p->switches);
+	if (p->ws != NULL)
+		vale_workers_stop(p->ws);
+}
+
+/* To be called after is_stuck(). Workers are stopped, but may not have returned yet. */
 static void
 take_down_ports(struct parts *p)
 {
@@ -282,6 +329,7 @@ take_down_ports(struct parts *p)
 		vale_server_stop(p->server);
 	/* what devices give back is not looked at any more */
 	vale_group_unwatch();
+	stop_workers(p);
 	if (p->server != NULL && p->switches != NULL) {
 		/* clients say that they have let go of their memory */
 		vale_switches_clear(p->switches);
@@ -389,8 +437,10 @@ wait_and_stop(struct parts *p)
 		;
 	VALE_LOG(INFO, "ending: %s", strsignal(sig));
 	(void)notify_send("STOPPING=1");
-	take_down_ports(p);
-	vale_workers_stop(p->ws);
+	if (is_stuck(p))
+		vale_workers_stop(p->ws);
+	else
+		take_down_ports(p);
 }
 
 /* ---- workers ---- */
@@ -457,7 +507,6 @@ run_on_worker_lcores(struct parts *p)
 		wait_and_stop(p);
 	} else {
 		take_down_ports(p);
-		vale_workers_stop(p->ws);
 	}
 	rte_eal_mp_wait_lcore();
 	return ret;
@@ -475,6 +524,8 @@ run(const struct run_conf *conf)
 		ret = run_on_worker_lcores(&p);
 	else
 		ret = run_on_main_lcore(&p);
+	if (p.stuck)
+		return -EDEADLK;
 	take_down_rest(&p);
 	return ret;
 }

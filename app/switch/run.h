@@ -26,6 +26,8 @@ struct run_conf {
  *
  * @return
  *   0 after a clean end, or -errno if it could not be started; then standard error says why.
+ *   -EDEADLK: it ended, but a stopped process holds a lock that it needs to take itself apart;
+ *   threads still run, and the caller leaves by _exit().
  */
 int run(const struct run_conf *conf);
 

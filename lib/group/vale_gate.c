@@ -51,7 +51,8 @@ await_locks(void *arg __attribute__((unused)))
 {
 	uint64_t end = now_ms() + VALE_GATE_WAIT_MS;
 
-	while ((gate.held = vale_locks_held()) != NULL && now_ms() < end)
+	while ((gate.held = vale_locks_held()) != NULL && now_ms() < end &&
+		!vale_memory_thread_ends())
 		usleep(LOOK_US);
 	vale_memory_thread_rest();
 	eventfd_write(gate.free_fd, 1);

@@ -196,6 +196,17 @@ vale_memory_thread_post(void (*fn)(void *arg), void *arg)
 	return 0;
 }
 
+bool
+vale_memory_thread_ends(void)
+{
+	bool stop;
+
+	pthread_mutex_lock(&t.lock);
+	stop = t.stop;
+	pthread_mutex_unlock(&t.lock);
+	return stop;
+}
+
 void
 vale_memory_thread_rest(void)
 {

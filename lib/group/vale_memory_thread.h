@@ -33,6 +33,9 @@ void vale_memory_thread_stop(void);
  * thread. @return 0 or -ENOMEM. */
 int vale_memory_thread_post(void (*fn)(void *arg), void *arg);
 
+/** Whether it is to end: a job that waits for something gives up. Any thread. */
+bool vale_memory_thread_ends(void);
+
 /** From a job: do nothing more, as after vale_memory_thread_pause(), before
  * vale_memory_thread_resume(). */
 void vale_memory_thread_rest(void);

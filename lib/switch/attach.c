@@ -24,8 +24,7 @@ workers_add(struct vale_switches *s, struct vale_endpoint *ep)
 		int ret = vale_workers_add_rxq(s->ws, ep->rxq[i]);
 
 		if (ret < 0) {
-			while (i-- > 0)
-				vale_workers_del_rxq(s->ws, ep->rxq[i]);
+			vale_workers_del_endpoint(s->ws, ep);
 			return ret;
 		}
 	}
@@ -153,17 +152,63 @@ endpoint_has_pending(struct vale_endpoint *ep)
 	return false;
 }
 
+/* Wake who polls it. Returns false if there is nothing to forward. */
+static bool
+endpoint_push(struct vale_switches *s, struct vale_endpoint *ep)
+{
+	if (!endpoint_has_pending(ep))
+		return false;
+	for (uint16_t i = 0; i < ep->nb_rxq; i++)
+		vale_worker_wake(s->ws, ep->rxq[i]->worker);
+	return true;
+}
+
+static uint64_t
+drain_end(void)
+{
+	return rte_get_tsc_cycles() + rte_get_tsc_hz() / US_PER_S * DRAIN_US;
+}
+
 /* Let workers forward what the client sent before it went. */
 static void
 endpoint_drain(struct vale_switches *s, struct vale_endpoint *ep)
 {
-	uint64_t end = rte_get_tsc_cycles() + rte_get_tsc_hz() / US_PER_S * DRAIN_US;
+	uint64_t end = drain_end();
 
-	while (endpoint_has_pending(ep) && rte_get_tsc_cycles() < end) {
-		for (uint16_t i = 0; i < ep->nb_rxq; i++)
-			vale_worker_wake(s->ws, ep->rxq[i]->worker);
+	/* when the switch ends, all were drained at once, and workers may have stopped */
+	while (!s->ending && endpoint_push(s, ep) && rte_get_tsc_cycles() < end)
 		usleep(20);
+}
+
+static bool
+switch_push(struct vale_switches *s, struct vale_switch *sw)
+{
+	bool pending = false;
+
+	for (uint32_t i = 0; i < sw->max_ports; i++) {
+		struct vale_port *p = atomic_load(&sw->port[i]);
+		struct vale_endpoint *ep = p == NULL ? NULL : atomic_load(&p->ep);
+
+		pending |= ep != NULL && endpoint_push(s, ep);
 	}
+	return pending;
+}
+
+void
+vale_switches_end(struct vale_switches *s)
+{
+	uint64_t end = drain_end();
+	struct vale_switch *sw;
+	bool pending;
+
+	s->ending = true;
+	do {
+		pending = false;
+		TAILQ_FOREACH (sw, &s->list, next)
+			pending |= switch_push(s, sw);
+		if (pending)
+			usleep(20);
+	} while (pending && rte_get_tsc_cycles() < end);
 }
 
 void
@@ -175,11 +220,10 @@ vale_switch_detach(struct vale_switches *s, struct vale_endpoint *ep)
 	p->closing = true;
 	switch_update_flood_certainly(s, p->sw);
 	endpoint_drain(s, ep);
-	for (uint16_t i = 0; i < ep->nb_rxq; i++)
-		vale_workers_del_rxq(s->ws, ep->rxq[i]);
-	vale_fdb_flush(p->sw->fdb, p->idx, false);
+	/* with one wait nobody delivers to it, receives from it or learns for it any more */
 	atomic_store(&p->ep, NULL);
-	vale_workers_synchronize(s->ws);
+	vale_workers_del_endpoint(s->ws, ep);
+	switch_port_forget(s, p, false);
 	VALE_LOG(INFO, "port %s lost its client, process %d", p->name.full, ep->pid);
 	lost = ep->ops->destroy(ep);
 	p->closing = false;

@@ -36,6 +36,9 @@ int switch_name_check(
 int switch_port_get(struct vale_switches *s, const struct vale_name *name, bool exempt, char *why,
 	struct vale_port **out);
 
+/** Forget the addresses of a port, without or with static ones. No worker receives from it. */
+void switch_port_forget(struct vale_switches *s, struct vale_port *p, bool also_static);
+
 /** Take a port without an endpoint out of its switch and free it. */
 void switch_port_remove(struct vale_switches *s, struct vale_port *p);
 

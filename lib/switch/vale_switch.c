@@ -53,7 +53,8 @@ vale_switches_clear(struct vale_switches *s)
 {
 	struct vale_switch *sw;
 
-	s->ending = true;
+	if (!s->ending)
+		vale_switches_end(s);
 	while ((sw = TAILQ_FIRST(&s->list)) != NULL) {
 		struct vale_port *p = NULL;
 
@@ -307,15 +308,22 @@ switch_port_get(struct vale_switches *s, const struct vale_name *name, bool exem
 	return -ENOMEM;
 }
 
+/* Nobody learns for it any more: forget its addresses. */
+void
+switch_port_forget(struct vale_switches *s, struct vale_port *p, bool also_static)
+{
+	/* a table of a million takes milliseconds, and of a switch that ends it goes as a whole */
+	if (!s->ending && vale_fdb_port_count(p->sw->fdb, p->idx) > 0)
+		vale_fdb_flush(p->sw->fdb, p->idx, also_static);
+}
+
 /* Take a port without an endpoint out of its switch and free it. */
 void
 switch_port_remove(struct vale_switches *s, struct vale_port *p)
 {
 	struct vale_switch *sw = p->sw;
 
-	/* nobody learns for it any more */
-	if (vale_fdb_port_count(sw->fdb, p->idx) > 0)
-		vale_fdb_flush(sw->fdb, p->idx, true);
+	switch_port_forget(s, p, true);
 	atomic_store_explicit(&sw->port[p->idx], NULL, memory_order_relaxed);
 	sw->nb_ports--;
 	vale_workers_synchronize(s->ws);

@@ -64,8 +64,15 @@ struct vale_switches;
 struct vale_switches *vale_switches_create(
 	const struct vale_limits *limits, struct vale_workers *ws);
 
-/** Take all ports away, telling their clients, and refuse new ones with ESHUTDOWN. Control thread.
+/**
+ * Begin to end: refuse new ports with ESHUTDOWN, and let workers forward what clients have sent
+ * until now. That has one short while for all ports together, for clients may go on sending.
+ * Control thread; afterwards workers may be stopped.
  */
+void vale_switches_end(struct vale_switches *s);
+
+/** Take all ports away, telling their clients; vale_switches_end() comes first if it did not yet.
+ * Control thread. */
 void vale_switches_clear(struct vale_switches *s);
 
 /** Whether that has begun. Control thread. */

@@ -26,6 +26,7 @@ plan_ready(struct vale_plan *p)
 	for (uint16_t i = 0; i < p->nb_rxq; i++)
 		p->order[i] = (struct plan_entry){.q = p->rxq[i]};
 	p->nb_hot = p->nb_rxq;
+	p->next_hot = 0;
 	p->next_cold = 0;
 }
 
@@ -62,13 +63,21 @@ poll_queue(struct vale_plan *p, struct vale_rxq *q, struct vale_forward *f,
 	return n;
 }
 
+/* Whether to end the round behind a queue that had n frames. */
+static inline bool
+cut_short(const struct vale_tunables *tun, unsigned int n)
+{
+	return n > 0 && unlikely(atomic_load_explicit(&tun->awaited, memory_order_relaxed));
+}
+
+/** Sets p->next_hot, to 0 if all were polled. */
 static unsigned int
 poll_hot(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables *tun,
 	uint32_t now_s)
 {
 	unsigned int total = 0, n;
 
-	for (uint16_t i = 0; i < p->nb_hot;) {
+	for (uint16_t i = p->next_hot; i < p->nb_hot;) {
 		struct plan_entry *e = &p->order[i];
 
 		n = poll_queue(p, e->q, f, tun, now_s);
@@ -80,7 +89,12 @@ poll_hot(struct vale_plan *p, struct vale_forward *f, const struct vale_tunables
 			continue;
 		}
 		i++;
+		if (cut_short(tun, n)) {
+			p->next_hot = i;
+			return total;
+		}
 	}
+	p->next_hot = 0;
 	return total;
 }
 
@@ -106,6 +120,8 @@ poll_cold(struct vale_plan *p, unsigned int nb, struct vale_forward *f,
 		swap(e, &p->order[p->nb_hot++]);
 		/* the first of the cold took its place, one place nearer to the hot ones now */
 		p->next_cold--;
+		if (cut_short(tun, n))
+			break;
 	}
 	return total;
 }
@@ -127,6 +143,7 @@ plan_poll(struct vale_plan *p, struct vale_forward *f, const struct vale_tunable
 	uint32_t now_s)
 {
 	unsigned int nb_cold = p->nb_rxq - p->nb_hot;
+	bool is_rest = p->next_hot > 0;
 	unsigned int total;
 
 	p->since = 0;
@@ -136,8 +153,12 @@ plan_poll(struct vale_plan *p, struct vale_forward *f, const struct vale_tunable
 	}
 	total = poll_hot(p, f, tun, now_s);
 
-	/* those that have just cooled down were polled */
-	if (unlikely(nb_cold > 0))
+	/* those that have just cooled down were polled. A round that was cut short leaves the cold
+	 * ones to the next, which has fewer hot ones to look at, or none */
+	if (unlikely(nb_cold > 0) && p->next_hot == 0)
 		total += poll_cold(p, cold_share(nb_cold, total), f, tun, now_s);
+	/* that the end of a round is empty does not say that there is nothing to do */
+	if (unlikely(is_rest) && total == 0)
+		total = poll_hot(p, f, tun, now_s);
 	return total;
 }

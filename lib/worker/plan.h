@@ -12,6 +12,10 @@
  * one in PLAN_COLD_PARTS at most, and at all of them if the others had nothing. A queue with
  * frames is hot at once. So under load idle queues cost two cycles a frame, however many there are,
  * the first frame of 250 waits for some 4,000 others at the most, and whoever is idle looks at all.
+ *
+ * A round of 250 queues, each of which floods a batch to 250 ports, takes seconds. So a round is
+ * cut short behind the queue in work while the control thread waits for its end
+ * (vale_tunables.awaited); the next one goes on from there.
  */
 
 #include <stdint.h>
@@ -38,6 +42,7 @@ struct plan_entry {
 struct vale_plan {
 	uint16_t nb_rxq;
 	uint16_t nb_hot;
+	uint16_t next_hot;  /**< where the next round begins; not 0 after one that was cut short */
 	uint16_t next_cold; /**< offset behind the hot ones */
 	uint16_t to_timed;  /**< rounds until one is timed */
 	uint64_t since; /**< TSC when the last queue was done, in a round that is timed; else 0 */

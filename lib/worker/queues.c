@@ -27,16 +27,21 @@ worker_watch(struct vale_worker *w, int fd, bool edge)
 void
 vale_workers_synchronize(struct vale_workers *ws)
 {
-	uint64_t token = rte_rcu_qsbr_start(ws->qsbr);
+	uint64_t token;
 
-	/* A worker passes within microseconds, unless it is not on its CPU: perhaps because we are.
-	 */
+	/* before the token, or a worker might begin another long round in between; relaxed: it is
+	 * a hint */
+	atomic_store_explicit(&ws->tun.awaited, true, memory_order_relaxed);
+	token = rte_rcu_qsbr_start(ws->qsbr);
+	/* A worker passes within microseconds, or as long as one batch takes to flood, unless it is
+	 * not on its CPU: perhaps because we are. */
 	for (unsigned int i = 0; rte_rcu_qsbr_check(ws->qsbr, token, false) == 0; i++) {
 		if (i < SYNC_SPINS)
 			rte_pause();
 		else
 			usleep(SYNC_SLEEP_US);
 	}
+	atomic_store_explicit(&ws->tun.awaited, false, memory_order_relaxed);
 }
 
 /* Publish a plan, wait until nobody reads the old one, free it. */
@@ -67,9 +72,11 @@ plan_with(const struct vale_worker *w, struct vale_rxq *q)
 	return plan;
 }
 
-/* A worker's plan with one queue less; NULL without memory. */
+/* A worker's plan without the queues of an endpoint, or without @p only one of them (NULL: all).
+ * NULL without memory. */
 static struct vale_plan *
-plan_without(const struct vale_worker *w, const struct vale_rxq *q)
+plan_without(
+	const struct vale_worker *w, const struct vale_endpoint *ep, const struct vale_rxq *only)
 {
 	const struct vale_plan *old = atomic_load(&w->plan);
 	struct vale_plan *plan = plan_alloc(old->nb_rxq);
@@ -79,7 +86,7 @@ plan_without(const struct vale_worker *w, const struct vale_rxq *q)
 		return NULL;
 	for (unsigned int i = 0; i < old->nb_rxq; i++) {
 		plan->rxq[n] = old->rxq[i];
-		n += old->rxq[i] != q;
+		n += old->rxq[i]->ep != ep || (only != NULL && old->rxq[i] != only);
 	}
 	plan->nb_rxq = n;
 	plan_ready(plan);
@@ -119,27 +126,50 @@ vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q)
 	return 0;
 }
 
-void
-vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q)
+/* The same where there is no way back: wait for memory rather than let a worker poll a dead queue.
+ */
+static struct vale_plan *
+plan_without_certainly(const struct vale_worker *w, const struct vale_endpoint *ep)
 {
-	struct vale_worker *w = ws->w[q->worker];
 	struct vale_plan *plan;
 
-	/* without memory there is no way back: wait for it rather than let a worker poll a dead
-	 * queue */
-	while ((plan = plan_without(w, q)) == NULL) {
+	while ((plan = plan_without(w, ep, NULL)) == NULL) {
 		VALE_LOG(ERR, "no memory to take a queue from a worker; trying again");
 		usleep(100000);
 	}
-	unwatch_queue(w, q);
-	plan_swap(ws, q->worker, plan);
+	return plan;
+}
+
+void
+vale_workers_del_endpoint(struct vale_workers *ws, const struct vale_endpoint *ep)
+{
+	struct vale_plan *old[VALE_WORKERS_MAX] = {NULL};
+
+	for (unsigned int i = 0; i < ws->nb; i++) {
+		struct vale_worker *w = ws->w[i];
+		struct vale_plan *plan = plan_without_certainly(w, ep);
+
+		if (plan->nb_rxq == atomic_load(&w->plan)->nb_rxq) {
+			free(plan);
+			continue;
+		}
+		old[i] = atomic_exchange_explicit(&w->plan, plan, memory_order_acq_rel);
+		for (unsigned int k = 0; k < old[i]->nb_rxq; k++)
+			if (old[i]->rxq[k]->ep == ep)
+				unwatch_queue(w, old[i]->rxq[k]);
+		vale_worker_wake(ws, i);
+	}
+	/* once for all workers and queues: where CPUs are short it takes its time */
+	vale_workers_synchronize(ws);
+	for (unsigned int i = 0; i < ws->nb; i++)
+		free(old[i]);
 }
 
 int
 worker_move_rxq(struct vale_workers *ws, struct vale_rxq *q, unsigned int to)
 {
 	unsigned int from = q->worker;
-	struct vale_plan *less = plan_without(ws->w[from], q);
+	struct vale_plan *less = plan_without(ws->w[from], q->ep, q);
 	struct vale_plan *more = plan_with(ws->w[to], q);
 	int ret = less == NULL || more == NULL ? -ENOMEM : watch_queue(ws->w[to], q);
 

@@ -230,6 +230,8 @@ vale_worker_run(struct vale_workers *ws, unsigned int idx)
 			w->now_s = vale_now_s();
 		rte_rcu_qsbr_quiescent(ws->qsbr, idx);
 	}
+	if (ws->before_sleep != NULL)
+		ws->before_sleep(ws->before_sleep_arg);
 	atomic_store(&w->running, false);
 	rte_rcu_qsbr_thread_offline(ws->qsbr, idx);
 	rte_rcu_qsbr_thread_unregister(ws->qsbr, idx);
@@ -275,4 +277,6 @@ vale_workers_stop(struct vale_workers *ws)
 	atomic_store(&ws->stop, true);
 	for (unsigned int i = 0; i < ws->nb; i++)
 		vale_worker_wake(ws, i);
+	/* who has seen the token has seen that it is to stop, and looks at that before all else */
+	vale_workers_synchronize(ws);
 }

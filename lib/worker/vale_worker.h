@@ -26,6 +26,7 @@ struct vale_tunables {
 	_Atomic uint32_t
 		ethdev_poll_us; /**< microseconds between polls of drivers that cannot wake us */
 	_Atomic bool idle_poll; /**< never sleep */
+	_Atomic bool awaited;	/**< somebody waits for a quiescent state: cut the round short */
 };
 
 /** All workers and what they share. One per process. */
@@ -69,7 +70,11 @@ int vale_worker_run(struct vale_workers *ws, unsigned int idx);
  */
 unsigned int vale_worker_poll(struct vale_workers *ws, unsigned int idx);
 
-/** Ask all workers to return and wake them. Any thread. */
+/**
+ * Ask all workers to return and wake them. After return none looks at a queue, a port or a switch
+ * again, and vale_workers_synchronize() has nobody to wait for. Control thread, or after it has
+ * stopped; blocks as vale_workers_synchronize().
+ */
 void vale_workers_stop(struct vale_workers *ws);
 
 /** Classes of batches by size: 1, 2 to 3, 4 to 7, ... 512 to 1,023, 1,024 frames. */
@@ -101,8 +106,11 @@ void vale_worker_wake(struct vale_workers *ws, unsigned int idx);
  */
 int vale_workers_add_rxq(struct vale_workers *ws, struct vale_rxq *q);
 
-/** Take it away again. No worker touches it after return. Control thread; blocks likewise. */
-void vale_workers_del_rxq(struct vale_workers *ws, struct vale_rxq *q);
+/**
+ * Take all queues of an endpoint away again. No worker touches them after return. Control thread;
+ * blocks until workers have passed one quiescent state, however many queues there are.
+ */
+void vale_workers_del_endpoint(struct vale_workers *ws, const struct vale_endpoint *ep);
 
 /** How often vale_workers_spread() wants to be called, in milliseconds. */
 #define VALE_SPREAD_MS 500
@@ -123,7 +131,10 @@ void vale_workers_spread(struct vale_workers *ws);
 uint32_t vale_worker_queues(
 	const struct vale_workers *ws, unsigned int idx, struct vale_rxq **rxq, uint32_t room);
 
-/** Wait until every worker has passed a quiescent state. Control thread. */
+/**
+ * Wait until every worker has passed a quiescent state. Control thread. It takes as long as the
+ * batch in work of each worker, which then ends its round, and as long as one is not on its CPU.
+ */
 void vale_workers_synchronize(struct vale_workers *ws);
 
 /** Seconds of the clock that FDB entries are stamped with. */

@@ -362,7 +362,7 @@ tx_takes_what_fits_and_drops_what_never_will(void **state)
 	switch_start();
 	wait_link(a, true);
 	vale_server_stop(sw.server);
-	vale_workers_del_rxq(sw.ws, TAILQ_FIRST(&memif.conns)->port->ep.rxq[0]);
+	vale_workers_del_endpoint(sw.ws, &TAILQ_FIRST(&memif.conns)->port->ep);
 	/* two megabytes, all of them the same two kilobytes */
 	m[0] = rte_pktmbuf_clone(shared, pool);
 	for (unsigned int i = 0; i < 1024; i++)

@@ -518,6 +518,36 @@ idle_queues_cost_little_and_wait_little(void **state)
 	assert_int_equal(port[1]->queue[0]->looks, looks[1] + 1);
 }
 
+/* Rounds end behind one queue while somebody waits, and go on there: all have their turn. */
+static void
+a_round_that_is_awaited_is_cut_and_goes_on_where_it_was(void **state)
+{
+	plug_many(NB, NULL);
+	atomic_store(&ws->tun.batch, 1);
+	/* the latter half has been empty for long */
+	for (unsigned int round = 0; round < 100; round++) {
+		for (unsigned int i = 0; i < NB / 2; i++)
+			send(i, MAC(100), MAC(i), round);
+		vale_worker_poll(ws, 0);
+	}
+	run();
+	atomic_store(&ws->tun.awaited, true);
+	for (unsigned int i = 0; i < NB; i++)
+		for (unsigned int seq = 0; seq < 4; seq++)
+			send(i, MAC(100), MAC(i), seq);
+	for (unsigned int round = 0; round < NB; round++)
+		assert_in_range(vale_worker_poll(ws, 0), 0, 1);
+	/* a queue has its second turn when all others had their first */
+	for (unsigned int round = 0; round < 3 * NB; round++)
+		vale_worker_poll(ws, 0);
+	for (unsigned int i = 0; i < NB; i++)
+		assert_in_range(counters(i).rx_packets, i < NB / 2 ? 101 : 1, i < NB / 2 ? 104 : 4);
+	atomic_store(&ws->tun.awaited, false);
+	run();
+	for (unsigned int i = 0; i < NB; i++)
+		assert_int_equal(counters(i).rx_packets, i < NB / 2 ? 104 : 4);
+}
+
 static void
 batches_are_counted_by_size(void **state)
 {
@@ -564,6 +594,7 @@ main(void)
 		T(small_batch_delivers_everything),
 		T(balance_holds_for_random_traffic),
 		T(idle_queues_cost_little_and_wait_little),
+		T(a_round_that_is_awaited_is_cut_and_goes_on_where_it_was),
 		T(batches_are_counted_by_size),
 	};
 

@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <rte_cycles.h>
+
 #include "fake_port.h"
 #include "unit_eal.h"
 #include "vale_switch.h"
@@ -379,6 +381,43 @@ created_device_goes_with_its_port(void **state)
 	assert_int_equal(vale_switch_destroy_port(sws, "valea:lo", why), -EBUSY);
 }
 
+/* No worker takes what they have sent, as if they went on sending. */
+static void
+ports_of_a_switch_that_ends_are_drained_together(void **state)
+{
+	const struct fake_frame f = {.dst = BROADCAST, .src = MAC(0), .len = 60};
+	struct vale_name name = name_of("valea:0");
+	uint64_t begin;
+	char text[16];
+
+	for (unsigned int i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "valea:%u", i);
+		fake_port_send(plug(text), 0, &f, 1);
+	}
+	begin = rte_get_timer_cycles();
+	vale_switches_end(sws);
+	vale_workers_stop(ws);
+	vale_switches_clear(sws);
+	assert_true(rte_get_timer_cycles() - begin < rte_get_timer_hz());
+	assert_true(TAILQ_EMPTY(vale_switches_list(sws)));
+	assert_int_equal(vale_switch_may_attach(sws, &name, false, why), -ESHUTDOWN);
+}
+
+static void
+what_was_sent_is_forwarded_when_the_switch_ends(void **state)
+{
+	struct fake_port *a = plug("valea:a"), *b = plug("valea:b");
+	struct fake_frame f[100];
+
+	for (uint32_t i = 0; i < 100; i++)
+		f[i] = (struct fake_frame){.dst = BROADCAST, .src = MAC(0), .seq = i, .len = 60};
+	workers_start();
+	fake_port_send(a, 0, f, 100);
+	vale_switches_end(sws);
+	workers_join();
+	assert_int_equal(b->nb_got, 100);
+}
+
 int
 main(void)
 {
@@ -398,6 +437,8 @@ main(void)
 		T(attach_and_detach_under_traffic_lose_nothing_between_others),
 		T(queues_are_spread_over_workers),
 		T(idle_workers_sleep_and_wake_for_a_new_port),
+		T(ports_of_a_switch_that_ends_are_drained_together),
+		T(what_was_sent_is_forwarded_when_the_switch_ends),
 	};
 
 	if (unit_eal_init() < 0)
