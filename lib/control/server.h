@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -75,7 +76,7 @@ struct vale_server {
 	struct closer *closer;
 	pthread_t thread;
 	bool running;
-	bool stop;
+	_Atomic bool stop; /**< leave the loop behind the handler that runs; any thread */
 };
 
 /* ---- source.c ---- */

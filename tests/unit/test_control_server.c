@@ -20,6 +20,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include <rte_cycles.h>
+
 #include "unit_eal.h"
 #include "vale_control_client.h"
 #include "vale_control_server.h"
@@ -76,6 +78,25 @@ handle_take(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 	vale_conn_reply(c, msg, &r, sizeof(r), NULL, 0);
 }
 
+static _Atomic unsigned int close_us;
+
+static void
+slow_close(void *arg)
+{
+	usleep(atomic_load(&close_us));
+	atomic_fetch_add(&closed, 1);
+}
+
+/* A port whose end takes its time. */
+static void
+handle_slow(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
+{
+	struct vale_ctl_reply r = {0};
+
+	vale_conn_on_close(c, slow_close, NULL);
+	vale_conn_reply(c, msg, &r, sizeof(r), NULL, 0);
+}
+
 static void
 handle_records(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 {
@@ -108,6 +129,8 @@ setup(void **state)
 		server, VALE_CTL_DESTROY, sizeof(struct vale_ctl_hdr), handle_later, NULL);
 	vale_server_handle(
 		server, VALE_CTL_DETACH, sizeof(struct vale_ctl_hdr), handle_release, NULL);
+	vale_server_handle(
+		server, VALE_CTL_FDB_ADD, sizeof(struct vale_ctl_hdr), handle_slow, NULL);
 	return vale_server_start(server);
 }
 
@@ -654,6 +677,33 @@ on_close_is_called_once(void **state)
 	assert_int_equal(atomic_load(&closed), 1);
 }
 
+/* Ports of killed clients, each of which is drained for a while. */
+static void
+stop_waits_for_one_client_that_hung_up_and_not_for_all(void **state)
+{
+	struct vale_ctl_hdr req;
+	struct vale_ctl_reply r;
+	uint64_t begin;
+	int fd[40];
+
+	vale_ctl_hdr_init(&req, VALE_CTL_FDB_ADD, sizeof(req));
+	for (unsigned int i = 0; i < 40; i++) {
+		fd[i] = dial();
+		assert_int_equal(vale_ctl_call(fd[i], &req, &r, sizeof(r), NULL, NULL, 5000), 0);
+	}
+	atomic_store(&close_us, 50000);
+	for (unsigned int i = 0; i < 40; i++)
+		close(fd[i]);
+	while (atomic_load(&closed) == 0)
+		usleep(1000);
+	begin = rte_get_timer_cycles();
+	vale_server_stop(server);
+	assert_true(rte_get_timer_cycles() - begin < rte_get_timer_hz());
+	atomic_store(&close_us, 0);
+	vale_server_listen_on(server, 5000);
+	assert_int_equal(atomic_load(&closed), 40);
+}
+
 int
 main(void)
 {
@@ -678,6 +728,7 @@ main(void)
 		T(client_that_never_reads_loses_its_connection_not_our_time),
 		T(records_come_as_a_sealed_file),
 		T(on_close_is_called_once),
+		T(stop_waits_for_one_client_that_hung_up_and_not_for_all),
 	};
 	char sub[64];
 	int ret;
