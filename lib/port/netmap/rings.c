@@ -11,11 +11,15 @@
 /* How long workers may take to forward what a program left behind: microseconds where they run, and
  * it is a finite lot. */
 #define DRAIN_MS 500
+/* The same when that was not enough a moment ago: of a hundred programs that are killed at once
+ * each would keep the control thread for so long. */
+#define DRAIN_HASTY_MS 20
 /* A head that is none, and not counted as a wrong one. */
 #define NO_HEAD UINT32_MAX
 
 /* Control thread only. */
 static struct vale_workers *rings_ws;
+static uint64_t hasty_until; /* TSC */
 
 void
 nm_rings_init(struct vale_workers *ws)
@@ -114,7 +118,8 @@ rxq_wake(struct nm_rxq *rq)
 void
 nm_bind_drain(const struct nm_bind *b)
 {
-	uint64_t end = rte_get_tsc_cycles() + rte_get_tsc_hz() / MS_PER_S * DRAIN_MS;
+	uint64_t now = rte_get_tsc_cycles(), ms = rte_get_tsc_hz() / MS_PER_S;
+	uint64_t end = now + ms * (now < hasty_until ? DRAIN_HASTY_MS : DRAIN_MS);
 
 	bind_last_rings(b, rxq_stop);
 	vale_workers_synchronize(rings_ws);
@@ -123,6 +128,8 @@ nm_bind_drain(const struct nm_bind *b)
 		bind_last_rings(b, rxq_wake);
 		usleep(20);
 	}
+	if (rte_get_tsc_cycles() >= end)
+		hasty_until = end + MS_PER_S * ms;
 }
 
 void
