@@ -26,6 +26,8 @@
 #define ANSWER_TIMEOUT_MS 4500
 /* A secondary asks for one device at a time; more than this are not secondaries of ours. */
 #define PENDING_MAX 256
+/* How long the end of the thread is waited for. */
+#define END_S 1
 
 /** A request that went back to the secondary that made it. */
 struct pending {
@@ -356,14 +358,20 @@ close_all(void)
 	broker.nb_pending = 0;
 }
 
-static void
+/* Returns whether it has ended. EAL may be sending an answer to a process that is stopped and reads
+ * none, and waits for it. */
+static bool
 stop_thread(void)
 {
+	struct timespec until;
+
 	pthread_mutex_lock(&broker.lock);
 	broker.stop = true;
 	pthread_mutex_unlock(&broker.lock);
 	wake_thread();
-	pthread_join(broker.thread, NULL);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_S;
+	return pthread_timedjoin_np(broker.thread, NULL, &until) == 0;
 }
 
 int
@@ -385,7 +393,7 @@ vale_hotplug_start(void)
 	if (rte_mp_action_register(VALE_EAL_HOTPLUG_ACTION, hotplug_action) == 0)
 		return 0;
 	ret = -rte_errno;
-	stop_thread();
+	(void)stop_thread();
 fail:
 	VALE_LOG(ERR, "hot plug: cannot set up the socket %s: %s", broker.path, strerror(-ret));
 	close_all();
@@ -398,6 +406,8 @@ vale_hotplug_stop(void)
 	if (broker.sock_fd < 0)
 		return;
 	rte_mp_action_unregister(VALE_EAL_HOTPLUG_ACTION);
-	stop_thread();
-	close_all();
+	if (stop_thread())
+		close_all();
+	else
+		unlink(broker.path); /* the process ends, and with it the thread */
 }
