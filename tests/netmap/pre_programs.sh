@@ -95,7 +95,7 @@ fi
 status=0
 "$x" -v "$pre" open valea:none@ >"$WORK/why.out" 2>"$WORK/why.err" </dev/null || status=$?
 expect_eq "1 EINVAL" "$status $(cat "$WORK/why.out")" "a wrong name"
-grep -q "^vale-netmap: .*letters, digits" "$WORK/why.err" || die "vale-exec -v does not tell why: $(cat "$WORK/why.err")"
+grep -q "^vale-netmap: .*a character other than" "$WORK/why.err" || die "vale-exec -v does not tell why: $(cat "$WORK/why.err")"
 
 # 5
 timeout 60 "$x" "$pre" orphan >"$WORK/orphan.out" 2>&1 &
