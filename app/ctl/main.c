@@ -26,8 +26,6 @@ const struct ctl_verb ctl_verbs[] = {
 		ctl_create, 0, 0, true},
 	{"secondaries", "", "DPDK processes beside the switch, and the mbufs they hold",
 		ctl_secondaries, 0, 0, false},
-	{"create", "PORT [--mac MAC]", "keep a port's name when it has no client", ctl_create, 0, 0,
-		true},
 	{"destroy", "PORT", "undo create", ctl_destroy, 1, 1, false},
 	{"attach", "PORT [DEVARGS]",
 		"make a DPDK device (net_tap0,iface=t0), or interface PPP, a port", ctl_attach, 1,

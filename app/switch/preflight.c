@@ -78,7 +78,7 @@ check_mounted(struct preflight *p, char *why, size_t sz)
 	if (huge_default_page_sz() == 0) {
 		snprintf(why, sz,
 			"this kernel has no hugepages; run without (and without DPDK "
-			"clients): vale-switch --no-huge");
+			"secondaries): vale-switch --no-huge");
 		return -ENOENT;
 	}
 	nb = huge_mounts_find(p->eal->huge_dir, &p->mounts);
@@ -149,7 +149,7 @@ check_free(const struct preflight *p, char *why, size_t sz)
 	nr_hugepages_path(page_sz, path, sizeof(path));
 	snprintf(why, sz,
 		"%llu MB of hugepages are needed and %llu MB are free; run without them "
-		"(and without DPDK clients) with `vale-switch --no-huge`, ask for less "
+		"(and without DPDK secondaries) with `vale-switch --no-huge`, ask for less "
 		"(--mbufs; --max-switches times --fdb-size), or reserve more: echo %llu > %s",
 		(unsigned long long)p->memory_mb, (unsigned long long)(have / MB),
 		(unsigned long long)preflight_pages_wanted(
