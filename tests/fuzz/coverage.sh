@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 dir=${COVERAGE_DIR:-/var/tmp/vale-coverage}
-files="arena bind control datapath nmport region register requests rings sleepers"
+files="arena bind control datapath nmport region register requests rings sleepers vnet"
 
 mkdir -p "$dir"
 if [ ! -d "$dir/tree" ]; then
