@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include <rte_atomic.h>
 #include <rte_byteorder.h>
 #include <rte_ether.h>
 #include <rte_hash_crc.h>
@@ -31,6 +32,9 @@ hash_ipv4(const uint8_t *l3, uint32_t len, uint32_t h)
 	if (len < sizeof(ip))
 		return h;
 	memcpy(&ip, l3, sizeof(ip));
+	/* the sender may write there meanwhile: the length that is checked is the one that is used
+	 */
+	rte_compiler_barrier();
 	h = rte_hash_crc_4byte(ip.src_addr, h);
 	h = rte_hash_crc_4byte(ip.dst_addr, h);
 	h = rte_hash_crc_1byte(ip.next_proto_id, h);
