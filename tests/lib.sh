@@ -23,6 +23,8 @@ skip() {
 
 die() {
 	echo "FAILED: $*" >&2
+	# told again behind the logs, of which a test runner shows the end only
+	[ ! -d "${WORK:-}" ] || echo "FAILED: $*" >>"$WORK/reasons" 2>/dev/null || true
 	exit 1
 }
 
@@ -95,7 +97,10 @@ finish() {
 		living
 		[ -z "$LIVING" ] || { echo "FAILED: processes left behind: $LIVING" >&2; status=1; }
 	fi
-	[ "$status" = 0 ] || [ "$status" = 77 ] || show_logs
+	if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+		show_logs
+		cat "$WORK/reasons" >&2 2>/dev/null
+	fi
 	exit "$status"
 }
 
