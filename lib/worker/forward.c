@@ -21,13 +21,27 @@
 struct memo {
 	vale_mac_t src, dst;
 	uint16_t dst_port;
-	uint16_t flags; /* of all frames */
+};
+
+/* What is added up over frames. */
+struct tally {
+	uint64_t bytes;
+	uint16_t flags; /* of any of them */
 };
 
 static inline uint64_t
 load_u64(const uint8_t *p)
 {
 	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline uint32_t
+load_u32(const uint8_t *p)
+{
+	uint32_t v;
 
 	memcpy(&v, p, sizeof(v));
 	return v;
@@ -106,28 +120,41 @@ drop_bad_length(struct vale_counters *c, const struct vale_pkt *p)
 	return false;
 }
 
+/* Where a frame goes, by the addresses of its header; it is counted if that is nowhere. */
+static inline uint16_t
+classify_frames(struct vale_forward *f, struct vale_port *port, const struct vale_pkt *p,
+	unsigned int n, vale_mac_t src, vale_mac_t dst, struct memo *memo, uint32_t now_s,
+	uint32_t ageing_s)
+{
+	uint16_t d = classify_macs(port->sw, port->idx, !(p->flags & VALE_PKT_NO_LEARN), src, dst,
+		memo, now_s, ageing_s);
+
+	if (likely(d != port->idx))
+		return d;
+	vale_counter_add(&port->counters[f->worker].drops[VALE_DROP_HAIRPIN], n);
+	return FORWARD_DROP;
+}
+
 /* Fill in f->dst[] for frames first .. first + n - 1, all of whose headers are on their way into
  * the cache. */
-static inline uint64_t
-classify_chunk(struct vale_forward *f, struct vale_rxq *q, unsigned int first, unsigned int n,
-	struct memo *memo, uint32_t now_s, uint32_t ageing_s)
+static void
+classify_each(struct vale_forward *f, struct vale_port *port, unsigned int first, unsigned int n,
+	struct memo *memo, struct tally *t, uint32_t now_s, uint32_t ageing_s)
 {
-	struct vale_port *port = q->ep->port;
 	struct vale_switch *sw = port->sw;
-	struct vale_counters *c = &port->counters[f->worker];
 	vale_mac_t dst[CHUNK], src[CHUNK];
 	vale_mac_t last_src = memo->src, last_dst = memo->dst;
-	uint64_t bytes = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		const struct vale_pkt *p = &f->pkts[first + i];
 
-		bytes += p->len;
-		if (drop_bad_length(c, p)) {
+		t->bytes += p->len;
+		if (drop_bad_length(&port->counters[f->worker], p)) {
 			f->dst[first + i] = FORWARD_DROP;
 			dst[i] = src[i] = 0;
 			continue;
 		}
+		t->flags |= p->flags;
 		f->dst[first + i] = 0;
 		dst[i] = dst_mac(p->data);
 		src[i] = src_mac(p->data);
@@ -139,21 +166,60 @@ classify_chunk(struct vale_forward *f, struct vale_rxq *q, unsigned int first, u
 		last_src = src[i];
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		struct vale_pkt *p = &f->pkts[first + i];
-		uint16_t d;
-
-		if (unlikely(f->dst[first + i] == FORWARD_DROP))
-			continue;
-		memo->flags |= p->flags;
-		d = classify_macs(sw, port->idx, !(p->flags & VALE_PKT_NO_LEARN), src[i], dst[i],
-			memo, now_s, ageing_s);
-		if (unlikely(d == port->idx)) {
-			vale_counter_add(&c->drops[VALE_DROP_HAIRPIN], 1);
-			d = FORWARD_DROP;
-		}
-		f->dst[first + i] = d;
+		if (likely(f->dst[first + i] != FORWARD_DROP))
+			f->dst[first + i] = classify_frames(f, port, &f->pkts[first + i], 1, src[i],
+				dst[i], memo, now_s, ageing_s);
 	}
-	return bytes;
+}
+
+/* Whether frames are alike: all from the one address of p[0] to the one other, all to be learned
+ * from, none of a bad length. If so they are added up. */
+static inline bool
+are_alike(const struct vale_pkt *p, unsigned int n, uint64_t first_8, uint32_t last_4,
+	struct tally *t)
+{
+	const struct vale_pkt *end = p + n;
+	uint64_t bytes = 0;
+	uint16_t flags = 0;
+
+	for (; p < end; p++) {
+		/* first of all the length: a runt may lie at the very end of its memory */
+		if (unlikely(p->seg_len < VALE_FRAME_LEN_MIN ||
+			     p->len - VALE_FRAME_LEN_MIN > VALE_FRAME_LEN_MAX - VALE_FRAME_LEN_MIN))
+			return false;
+		if (load_u64(p->data) != first_8 || load_u32(p->data + 8) != last_4)
+			return false;
+		bytes += p->len;
+		flags |= p->flags;
+	}
+	if (unlikely(flags & VALE_PKT_NO_LEARN))
+		return false;
+	t->bytes += bytes;
+	t->flags |= flags;
+	return true;
+}
+
+/* As classify_each(). What one sends to one other comes in runs, so that a whole chunk is mostly
+ * alike, which is looked at first: then it is classified as one frame. */
+static inline void
+classify_chunk(struct vale_forward *f, struct vale_port *port, unsigned int first, unsigned int n,
+	struct memo *memo, struct tally *t, uint32_t now_s, uint32_t ageing_s)
+{
+	const struct vale_pkt *p = &f->pkts[first];
+	uint8_t addrs[VALE_FRAME_LEN_MIN];
+	uint16_t d;
+
+	if (likely(p->len >= sizeof(addrs) && p->seg_len >= sizeof(addrs))) {
+		memcpy(addrs, p->data, sizeof(addrs));
+		if (likely(are_alike(p, n, load_u64(addrs), load_u32(addrs + 8), t))) {
+			d = classify_frames(f, port, p, n, src_mac(addrs), dst_mac(addrs), memo,
+				now_s, ageing_s);
+			for (unsigned int i = 0; i < n; i++)
+				f->dst[first + i] = d;
+			return;
+		}
+	}
+	classify_each(f, port, first, n, memo, t, now_s, ageing_s);
 }
 
 /* Returns true if all frames go to one port. */
@@ -161,9 +227,9 @@ static bool
 classify(struct vale_forward *f, struct vale_rxq *q, unsigned int n, uint32_t now_s,
 	uint32_t ageing_s)
 {
-	struct vale_counters *c = &q->ep->port->counters[f->worker];
+	struct vale_port *port = q->ep->port;
 	struct memo memo = {.src = UINT64_MAX, .dst = UINT64_MAX};
-	uint64_t bytes = 0;
+	struct tally t = {0};
 	uint16_t mixed = 0;
 
 	for (unsigned int i = 0; i < RTE_MIN(n, (unsigned int)CHUNK); i++)
@@ -173,12 +239,12 @@ classify(struct vale_forward *f, struct vale_rxq *q, unsigned int n, uint32_t no
 
 		for (unsigned int i = end; i < RTE_MIN(n, end + CHUNK); i++)
 			rte_prefetch0(f->pkts[i].data);
-		bytes += classify_chunk(f, q, first, end - first, &memo, now_s, ageing_s);
+		classify_chunk(f, port, first, end - first, &memo, &t, now_s, ageing_s);
 	}
 	for (unsigned int i = 1; i < n; i++)
 		mixed |= f->dst[i] ^ f->dst[0];
-	vale_counter_add(&c->rx_bytes, bytes);
-	f->open = (memo.flags & VALE_PKT_OFFLOAD) != 0;
+	vale_counter_add(&port->counters[f->worker].rx_bytes, t.bytes);
+	f->open = (t.flags & VALE_PKT_OFFLOAD) != 0;
 	if (unlikely(f->open) && f->resolve != NULL)
 		resolve_begin(f->resolve);
 	return mixed == 0 && f->dst[0] < FORWARD_FLOOD;

@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tree=$(cd "$here/../.." && pwd)
 dir=${COVERAGE_DIR:-/var/tmp/vale-coverage}
-files="arena bind control datapath nmport region register requests rings sleepers vnet"
+files="arena bind control from_client nmport region register requests rings sleepers to_client vnet"
 
 mkdir -p "$dir"
 if [ ! -d "$dir/tree" ]; then

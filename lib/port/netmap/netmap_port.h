@@ -130,7 +130,19 @@ void nm_port_sink(struct nm_port *p);
 /** Frames published and not forwarded; 0 if the ring is not active or its head is nonsense. */
 unsigned int nm_rxq_pending(const struct nm_rxq *rq);
 
-/** Implement vale_endpoint_ops: evict and destroy, in nmport.c. */
+/** Wake programs that sleep on a port. Any worker; nm_wake() looks whether there are any first. In
+ * sleepers.c. */
+void nm_wake_sleepers(struct nm_port *p, bool rx);
+
+/** Implement vale_endpoint_ops: a worker's part, in from_client.c and to_client.c. */
+uint16_t nm_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_refused *bad);
+void nm_rx_done(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n);
+bool nm_rx_arm(struct vale_rxq *q);
+unsigned int nm_rx_pending(struct vale_rxq *q);
+void nm_tx(struct vale_endpoint *ep, uint16_t queue, struct vale_pkt *pkts, const uint16_t *idx,
+	uint16_t n, struct vale_tx_result *res);
+
+/** The control thread's part: evict and destroy, in nmport.c. */
 void nm_port_evict(struct vale_endpoint *ep, const char *why);
 unsigned int nm_port_destroy(struct vale_endpoint *ep);
 

@@ -300,3 +300,15 @@ nm_ports_fini(void)
 	while ((p = TAILQ_FIRST(&n_all.ports)) != NULL)
 		nm_port_destroy(&p->ep);
 }
+
+const struct vale_endpoint_ops nm_endpoint_ops = {
+	.kind = VALE_CTL_KIND_NETMAP,
+	.lends_memory = true,
+	.rx = nm_rx,
+	.rx_done = nm_rx_done,
+	.tx = nm_tx,
+	.rx_arm = nm_rx_arm,
+	.rx_pending = nm_rx_pending,
+	.evict = nm_port_evict,
+	.destroy = nm_port_destroy,
+};

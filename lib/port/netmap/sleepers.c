@@ -2,8 +2,12 @@
 /* Whom workers wake. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "bind.h"
+
+/* Tokens sent to a descriptor at once. More threads than that do not wait on one. */
+#define TOKENS_MAX 64
 
 /* Control thread only. */
 static struct vale_workers *sleepers_ws;
@@ -58,4 +62,32 @@ nm_sleepers_remove(struct nm_port *p, const struct nm_bind *b)
 			l->of[i].fd = -1;
 	}
 	vale_workers_synchronize(sleepers_ws);
+}
+
+/* ---- workers ---- */
+
+static void
+send_tokens(const struct nm_sleeper *s, _Atomic uint32_t *count)
+{
+	const char token = VALE_NM_TOKEN;
+	uint32_t n;
+
+	if (atomic_load_explicit(count, memory_order_relaxed) == 0)
+		return;
+	n = atomic_exchange_explicit(count, 0, memory_order_relaxed);
+	for (n = RTE_MIN(n, (uint32_t)TOKENS_MAX); n > 0; n--) {
+		/* a full socket is readable, which is all that a token is for */
+		if (send(s->fd, &token, 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			return;
+	}
+}
+
+void
+nm_wake_sleepers(struct nm_port *p, bool rx)
+{
+	/* acquire: the list was built before it was published */
+	const struct nm_sleepers *l = atomic_load_explicit(&p->sleepers, memory_order_acquire);
+
+	for (uint16_t i = 0; i < l->nb; i++)
+		send_tokens(&l->of[i], rx ? &l->of[i].shm->sleep_rx : &l->of[i].shm->sleep_tx);
 }
