@@ -4,16 +4,18 @@
 #include <unistd.h>
 
 #include <rte_branch_prediction.h>
-#include <rte_memcpy.h>
 #include <rte_pause.h>
-#include <rte_prefetch.h>
 
 #include "memif_port.h"
 #include "vale_control_proto.h"
+#include "vale_copy.h"
 #include "vale_pkt_copy.h"
+#include "vale_prefetch.h"
 
-/* Frames whose buffers are fetched ahead of being written. */
-#define AHEAD 4
+/* Descriptors that are looked at together, before any of their buffers is written. */
+#define PLACES 32
+/* Descriptors in a cache line. */
+#define DESCS_IN_LINE 4
 
 /* net_memif puts no fence between its store of head and its look at the flags, so a head that was
  * stored before we allowed the client to ring may come to sight later: we look this many pauses on
@@ -133,7 +135,7 @@ read_chain(struct memif_rxq *rq, uint16_t *slot, uint16_t head, struct vale_pkt 
 }
 
 /* A frame of one descriptor. Returns false if it is refused. */
-static inline bool
+static bool
 read_flat(struct memif_rxq *rq, const struct memif_view *v, struct vale_pkt *p,
 	struct vale_rx_refused *bad)
 {
@@ -152,6 +154,30 @@ read_flat(struct memif_rxq *rq, const struct memif_view *v, struct vale_pkt *p,
 	p->seg_len = (uint16_t)v->length;
 	p->flags = 0; /* runts are the core's to refuse */
 	return true;
+}
+
+/* Frames of one descriptor each, from @p slot on, @p n at most: as far as they are such, and good.
+ * Returns how many. */
+static inline uint16_t
+read_usual(const struct memif_rxq *rq, uint16_t slot, uint16_t n, struct vale_pkt *pkts)
+{
+	const struct memif_region *regions = rq->port->region;
+	struct memif_ring *ring = rq->ring;
+	uint16_t mask = rq->mask, i;
+
+	for (i = 0; i < n; i++, pkts++) {
+		struct memif_view v = memif_desc_read(ring, (uint16_t)(slot + i) & mask);
+		const uint8_t *data = memif_desc_data(regions, &v);
+
+		if (unlikely((v.flags & MEMIF_DESC_NEXT) || data == NULL ||
+			     v.length > VALE_FRAME_LEN_MAX))
+			break;
+		pkts->data = data;
+		pkts->len = v.length;
+		pkts->seg_len = (uint16_t)v.length;
+		pkts->flags = 0;
+	}
+	return i;
 }
 
 /* Worker: give descriptors before @p tail back to the client. */
@@ -198,9 +224,17 @@ memif_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_r
 	rq->nb_segs = rq->nb_heads = 0;
 	head = slot + ready;
 	while (slot != head && got < n) {
-		struct memif_view v = memif_desc_read(rq->ring, slot & rq->mask);
+		/* indices wrap */
+		uint16_t left = head - slot, room = n - got;
+		uint16_t usual = read_usual(rq, slot, RTE_MIN(left, room), &pkts[got]);
+		struct memif_view v;
 
-		if (likely(!(v.flags & MEMIF_DESC_NEXT))) {
+		slot += usual;
+		got += usual;
+		if (likely(usual > 0))
+			continue;
+		v = memif_desc_read(rq->ring, slot & rq->mask);
+		if (!(v.flags & MEMIF_DESC_NEXT)) {
 			slot++;
 			got += read_flat(rq, &v, &pkts[got], bad);
 		} else {
@@ -253,17 +287,6 @@ memif_rx_pending(struct vale_rxq *q)
 
 /* ---- to the client ---- */
 
-/* Fetch the buffer of the descriptor at @p slot for writing. Nothing of it is believed: a fetch
- * cannot fault. */
-static inline void
-fetch_buffer(struct memif_txq *tq, uint16_t slot)
-{
-	struct memif_view v = memif_desc_read(tq->ring, slot & tq->mask);
-	const struct memif_region *r = &tq->port->region[v.region & (MEMIF_REGIONS_MAX - 1)];
-
-	rte_prefetch0_write((void *)((uintptr_t)r->addr + v.offset));
-}
-
 /* The buffer that the client offers in descriptor @p slot; NULL after noting that it is none. */
 static inline uint8_t *
 offered(struct memif_txq *tq, uint16_t slot, struct memif_view *v)
@@ -303,7 +326,7 @@ put_chain(struct memif_txq *tq, uint16_t room, const struct vale_pkt *p)
 				left = 0; /* a chain of mbufs that is shorter than it says */
 			n = RTE_MIN(have, v.length - at);
 			n = RTE_MIN(n, left);
-			rte_memcpy(dst + at, src, n);
+			memcpy(dst + at, src, n);
 			src += n;
 			have -= n;
 		}
@@ -315,20 +338,81 @@ put_chain(struct memif_txq *tq, uint16_t room, const struct vale_pkt *p)
 	return used;
 }
 
-/* A frame in one piece into one buffer. Returns false if it takes more, or none can be had. */
-static inline bool
-put_flat(struct memif_txq *tq, const struct vale_pkt *p)
-{
-	struct memif_view v;
-	uint8_t *dst = offered(tq, tq->tail, &v);
+/* A buffer that a client offers. */
+struct place {
+	uint8_t *dst; /* NULL: it is none */
+	uint32_t room;
+	uint16_t region;
+};
 
-	if (unlikely(dst == NULL || v.length < p->len || p->seg_len != p->len))
-		return false;
-	rte_memcpy(dst, p->data, p->len);
-	v.length = p->len;
-	v.flags = 0;
-	memif_desc_write(tq->ring, tq->tail & tq->mask, &v);
-	return true;
+/* Look at @p n buffers that are offered from @p slot on, and have them fetched, and the descriptors
+ * behind them, which will be looked at next. */
+static inline void
+look_at_places(const struct memif_txq *tq, uint16_t slot, uint16_t n, struct place *pl)
+{
+	const struct memif_region *regions = tq->port->region;
+	struct memif_ring *ring = tq->ring;
+	uint16_t mask = tq->mask;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct memif_view v = memif_desc_read(ring, (uint16_t)(slot + i) & mask);
+		uint8_t *dst = memif_desc_data(regions, &v);
+
+		pl[i] = (struct place){.dst = dst, .room = v.length, .region = v.region};
+		if (likely(dst != NULL))
+			vale_prefetch_write(dst);
+	}
+	for (uint16_t i = 0; i < n; i += DESCS_IN_LINE)
+		vale_prefetch_write((void *)(uintptr_t)ring->desc[(uint16_t)(slot + n + i) & mask]);
+}
+
+/* Fill such buffers, the first of which is that of descriptor @p slot, as long as frames are in one
+ * piece and fit. Returns how many; adds to *bytes. */
+static inline uint16_t
+fill_places(const struct memif_txq *tq, uint16_t slot, const struct place *pl,
+	const struct vale_pkt *pkts, const uint16_t *idx, uint16_t n, uint64_t *bytes)
+{
+	struct memif_ring *ring = tq->ring;
+	uint16_t mask = tq->mask, i;
+	uint64_t sum = 0;
+
+	for (i = 0; i < n; i++) {
+		const struct vale_pkt *p = &pkts[idx[i]];
+		uint32_t len = p->len;
+
+		if (unlikely(pl[i].dst == NULL || pl[i].room < len || p->seg_len != len))
+			break;
+		vale_copy_frame(pl[i].dst, p->data, len);
+		memif_desc_write(ring, (uint16_t)(slot + i) & mask,
+			&(struct memif_view){.length = len, .region = pl[i].region});
+		sum += len;
+	}
+	*bytes += sum;
+	return i;
+}
+
+/* Put frames as long as each takes one buffer, @p n at most. Returns how many. */
+static inline uint16_t
+put_usual(struct memif_txq *tq, const struct vale_pkt *pkts, const uint16_t *idx, uint16_t n,
+	struct vale_tx_result *res)
+{
+	struct place places[2][PLACES];
+	uint16_t slot = tq->tail, done = 0, turn = 0;
+	uint16_t nb = RTE_MIN(n, PLACES), next, filled;
+
+	look_at_places(tq, slot, nb, places[0]);
+	for (; nb > 0; nb = next, turn ^= 1) {
+		next = RTE_MIN(n - done - nb, PLACES);
+		look_at_places(tq, slot + done + nb, next, places[turn ^ 1]);
+		filled = fill_places(
+			tq, slot + done, places[turn], pkts, idx + done, nb, &res->bytes);
+		done += filled;
+		if (unlikely(filled < nb))
+			break;
+	}
+	tq->tail = slot + done;
+	res->packets += done;
+	return done;
 }
 
 /* Fill buffers with frames until one or the other is used up. Returns frames dealt with. */
@@ -336,30 +420,27 @@ static uint16_t
 put_frames(struct memif_txq *tq, uint16_t room, struct vale_pkt *pkts, const uint16_t *idx,
 	uint16_t n, struct vale_tx_result *res)
 {
-	uint16_t i, used;
+	uint16_t i = 0, used;
 
-	for (i = 0; i < RTE_MIN(AHEAD, room); i++)
-		fetch_buffer(tq, tq->tail + i);
-	for (i = 0; i < n && room > 0; i++) {
-		const struct vale_pkt *p = &pkts[idx[i]];
-
-		if (room > AHEAD)
-			fetch_buffer(tq, tq->tail + AHEAD);
-		used = 1;
-		if (unlikely(!put_flat(tq, p))) {
-			used = has_fault(tq->port) ? 0 : put_chain(tq, room, p);
-			if (used == 0 && (room < tq->size || has_fault(tq->port)))
-				break;
-			if (used == 0) {
-				/* not even an empty ring holds it */
-				res->too_long++;
-				continue;
-			}
-		}
-		tq->tail += used;
+	while (i < n && room > 0) {
+		used = put_usual(tq, pkts, idx + i, RTE_MIN(n - i, room), res);
+		i += used;
 		room -= used;
-		res->packets++;
-		res->bytes += p->len;
+		if (likely(i == n || room == 0))
+			break;
+		used = put_chain(tq, room, &pkts[idx[i]]);
+		if (used > 0) {
+			tq->tail += used;
+			room -= used;
+			res->packets++;
+			res->bytes += pkts[idx[i]].len;
+		} else if (room < tq->size || has_fault(tq->port)) {
+			break;
+		} else {
+			/* not even an empty ring holds it */
+			res->too_long++;
+		}
+		i++;
 	}
 	return i;
 }

@@ -2,34 +2,15 @@
 /* The worker's part: frames for a client. */
 #include <string.h>
 
-#include <rte_memcpy.h>
-
 #include "netmap_port.h"
 #include "slot.h"
+#include "vale_copy.h"
 #include "vale_offload.h"
 #include "vale_pkt_copy.h"
 #include "vale_prefetch.h"
 
 /* Lines of slots that are fetched ahead. */
 #define SLOT_LINES_AHEAD 4
-
-/* Copy exactly len bytes, 14 or more: the last block overlaps the one before, so that no byte
- * behind the frame is read or written. What lies there is the sender's own and nobody else's to
- * see. */
-static inline void
-copy_frame(uint8_t *dst, const uint8_t *src, uint32_t len)
-{
-	if (likely(len >= 64)) {
-		for (uint32_t i = 0; i + 64 < len; i += 64)
-			rte_mov64(dst + i, src + i);
-		rte_mov64(dst + len - 64, src + len - 64);
-	} else if (likely(len >= 32)) {
-		rte_mov32(dst, src);
-		rte_mov32(dst + len - 32, src + len - 32);
-	} else {
-		rte_memcpy(dst, src, len);
-	}
-}
 
 /* A receive slot: where its bytes go and how many it takes; 0 if it is no slot to write to. */
 static inline uint32_t
@@ -138,7 +119,7 @@ write_frame(struct nm_txq *tq, uint32_t at, uint32_t room, const struct vale_pkt
 			nm_vnet_make(pkt, dst, hdr_len);
 			dst += hdr_len;
 		}
-		copy_frame(dst, pkt->data, pkt->len);
+		vale_copy_frame(dst, pkt->data, pkt->len);
 		slot_write(&tq->ring.slots[at], pkt->len + hdr_len, 1 << NS_PORT_SHIFT);
 		used = 1;
 	} else {
@@ -206,7 +187,7 @@ write_places(const struct nm_ring *r, uint32_t at, const struct nm_places *pl,
 		if (unlikely(pl->dst[i] == NULL || (p->flags & ~USUAL_FLAGS) || p->seg_len != len ||
 			     len > VALE_NM_BUF_SZ))
 			break;
-		copy_frame(pl->dst[i], p->data, len);
+		vale_copy_frame(pl->dst[i], p->data, len);
 		slot_write(&slot[i], len, 1 << NS_PORT_SHIFT);
 		sum += len;
 	}
