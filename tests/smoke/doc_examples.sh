@@ -28,37 +28,58 @@ fresh_switch() {
 	switch_start
 }
 
-# A program that stays: in the background, with an input that does not end.
+# A program that stays: in the background, with an input that does not end, until it says that it is up.
 background() {
-	local log=$WORK/bg$1.out
+	local log=$WORK/bg$1.out up command=${2% &}
 
-	shift
-	sleep 1000 | bash -c "$1" >"$log" 2>&1 &
-	BACKGROUND+=($!)
-	case $1 in
-	*vale-switch*) retry 20 grep -qx 'vale-switch: ready' "$log" || { cat "$log"; die "$1"; } ;;
-	*testpmd*) retry 20 grep -q 'testpmd>' "$log" || { cat "$log"; die "$1"; } ;;
-	*) sleep 1; kill -0 $! || { cat "$log"; die "$1"; } ;;
+	case $command in
+	*vale-switch*) up='^vale-switch: ready$' ;;
+	*testpmd*) up='testpmd>' ;;
+	*tcpdump*) up='listening on' ;;
 	esac
-	ok "$1"
+	sleep 1000 | bash -c "$command" >"$log" 2>&1 &
+	BACKGROUND+=($!)
+	retry 30 grep -q "$up" "$log" || { cat "$log"; die "$command"; }
+	ok "$command"
+}
+
+# The programs themselves: a pattern for whole command lines would find the shell that looks for it.
+none_runs() {
+	! pgrep -x "$1"
+}
+
+# end_all PROGRAM...: and wait for it.
+end_all() {
+	local name
+
+	for name in "$@"; do
+		pkill -TERM -x "$name" || true
+	done
+	for name in "$@"; do
+		retry 15 none_runs "$name" || die "$name does not end"
+	done
 }
 
 end_background() {
-	pkill -TERM -x -f '.*dpdk-testpmd.*' || true
-	pkill -x tcpdump || true
-	retry 10 bash -c '! pgrep -f dpdk-testpmd' || pkill -KILL -f dpdk-testpmd || true
-	pkill -TERM -x vale-switch || true
-	pkill -x sleep || true
-	retry 10 bash -c '! pgrep -x vale-switch' || die "a switch does not end"
+	end_all dpdk-testpmd tcpdump
+	[ -z "$SWITCH_PID" ] || switch_stop || die "the switch did not end"
+	end_all vale-switch sleep
 	wait "${BACKGROUND[@]}" 2>/dev/null || true
 	# a testpmd of its own group leaves its folder, as DPDK's primaries do
 	rm -rf /run/dpdk/rte
 	BACKGROUND=()
 }
 
+# What a generator sent beside a capture must have been seen.
+captures_saw_frames() {
+	! grep -q '^vale-gen' "$1" || ! grep -q tcpdump "$1" ||
+		grep -q '^[1-9][0-9]* packets captured' "$WORK"/bg*.out || die "no frame was captured: $(cat "$WORK"/bg*.out)"
+}
+
 run_console() {
 	local command n=0
 
+	rm -f "$WORK"/bg*.out
 	if grep -q '^vale-switch' "$1"; then
 		switch_stop || die "the switch did not end"
 	fi
@@ -66,15 +87,15 @@ run_console() {
 		n=$((n + 1))
 		case $command in
 		./quickstart.sh* | ./check.sh* | meson\ * | *nr_hugepages*) continue ;;
-		vale-switch* | *dpdk-testpmd* | tcpdump*) background "$n" "$command" ;;
+		vale-switch* | *dpdk-testpmd* | *tcpdump*) background "$n" "$command" ;;
 		*) bash -e -c "$command" >"$WORK/command.out" 2>&1 </dev/null ||
 			{ cat "$WORK/command.out"; die "$command"; }
 			ok "$command" ;;
 		esac
 	done <"$1"
 	if grep -Eq '^vale-switch|dpdk-testpmd|tcpdump' "$1"; then
-		[ -z "$SWITCH_PID" ] || switch_stop || die "the switch did not end"
 		end_background
+		captures_saw_frames "$1"
 	fi
 }
 
