@@ -3,7 +3,7 @@
 # Objective: a client that does everything wrong that a client can do harms nobody: two good clients on the same switch
 # lose nothing but to floods, get nothing damaged, and are never parted from.
 #
-# Steps: VALE_HOSTILE_S seconds (50), VALE_HOSTILE_SEED (any), VALE_WORST_MS (1500).
+# Steps: VALE_HOSTILE_S seconds (50), VALE_HOSTILE_SEED (any), VALE_WORST_MS (4000).
 #  1. memif-flow pings across valea with numbered, checked frames of all lengths, sleeping in between.
 #  2. Beside it, one wrong thing at a time: all that can be wrong in the handshake, and memory that goes away
 #     (refusals.py); frames and buffers at every limit (frames.py). Each is refused for its reason.
@@ -22,7 +22,7 @@
 here=$(dirname "$0")
 seconds=${VALE_HOSTILE_S:-50}
 seed=${VALE_HOSTILE_SEED:-$RANDOM}
-worst_ms=${VALE_WORST_MS:-1500}
+worst_ms=${VALE_WORST_MS:-4000}
 
 switch_fds() {
 	find "/proc/$SWITCH_PID/fd" -mindepth 1 | wc -l
@@ -43,7 +43,7 @@ ctl create valea:p
 flow_start echo echo valea:e
 wait_text "$WORK/echo.out" "ok ready" 5
 flow_start ping ping valea:p 100000
-wait_port valea:p kind memif 5
+wait_port valea:p kind memif 15
 
 # 2
 python3 "$here/refusals.py" "$MEMIF" || die "one wrong thing in the handshake"
@@ -86,7 +86,7 @@ ok "every reason to part was met at random, too"
 # 5
 flow_stop echo
 ctl destroy valea:p
-retry 5 ctl destroy valea:e
+retry 15 ctl destroy valea:e
 gone() {
 	[ "$(ctl -j list | json 'sum(len(s["ports"]) for s in d["switches"])')" = 0 ]
 }
