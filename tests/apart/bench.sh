@@ -36,8 +36,8 @@ for len in 60 1500; do
 	PEER_PROCESS=$APART_NO_HUGE peer_run net_memif 0@0 --vdev=net_memif0,id=0,secret=valea:x,socket=$memif \
 		--vdev=net_memif1,id=1,secret=valea:y,socket=$memif --
 	peer_read net_memif 30
-	wait_port valea:x link true 5
-	wait_port valea:y link true 5
+	wait_port valea:x link true 15
+	wait_port valea:y link true 15
 	ctl fdb valea add $B valea:y
 	bench net_memif net_memif0 net_memif1 $len
 	client_stop net_memif

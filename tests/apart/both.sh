@@ -65,7 +65,7 @@ pass() {
 
 	shift 2
 	peer s tx "$(eth valea:s)" "$@"
-	peer r rx "$(eth valea:r)" 1000 first=3000 "good=$n"
+	peer r rx "$(eth valea:r)" 1000 "expect=$n" "good=$n"
 	want "$text" packets="$n" in_order=yes bad=0 odd=0
 }
 
@@ -87,7 +87,7 @@ frames() {
 	done
 	for len in 14 15 37; do
 		peer s tx "$(eth valea:s)" 0 100 $B $A $len
-		peer r rx "$(eth valea:r)" 1000 first=3000 want=100
+		peer r rx "$(eth valea:r)" 1000 expect=100 want=100
 		want "$len bytes" packets=100 bytes=$((100 * len)) bad=0 odd=0
 	done
 	for len in 13 14 100 2048; do
@@ -122,12 +122,12 @@ pairs() {
 	peer r info "$(eth valea:r)"
 	note "$1 to $2, $3 open: info"
 	peer r tx "$(eth valea:r)" 0 1 $BROADCAST $B 60
-	peer s rx "$(eth valea:s)" 50 first=3000 want=1
+	peer s rx "$(eth valea:s)" 20 expect=1 want=1
 	peer s tx "$(eth valea:s)" all $(($1 * 160)) $B $A 100 gap=200
-	peer r rx "$(eth valea:r)" 1000 first=3000 good=$(($1 * 160))
+	peer r rx "$(eth valea:r)" 1000 expect=$(($1 * 160)) good=$(($1 * 160))
 	want "$1 to $2 queues, $3 open" packets=$(($1 * 160)) in_order=yes bad=0 wrong_queue=0 streams=$1
 	peer s tx "$(eth valea:s)" all $(($1 * 20)) $B $A 9216 gap=200 burst=10
-	peer r rx "$(eth valea:r)" 1000 first=3000 good=$(($1 * 20))
+	peer r rx "$(eth valea:r)" 1000 expect=$(($1 * 20)) good=$(($1 * 20))
 	want "$1 to $2 queues, $3 open, 9216 bytes" packets=$(($1 * 20)) in_order=yes bad=0 wrong_queue=0
 	client_stop s
 	client_stop r
@@ -162,14 +162,18 @@ settings() {
 	want "stats of these alone" ipackets=100 ibytes=10000
 }
 
+# is_asleep NAME: its main thread waits, and no longer for a command
+is_asleep() {
+	[[ $(cat "/proc/${CLIENT_PID[$1]}/wchan") == *poll* ]]
+}
+
 # woken TEXT TX...: r sleeps, s sends one frame
 woken() {
 	local text=$1
 
 	shift
 	peer_say r rxintr "$(eth valea:r)" 5000
-	sleep 0.05
-	[ "$(awk '{ print $3 }' "/proc/${CLIENT_PID[r]}/stat")" = S ] || die "$mode: $text: r does not sleep"
+	retry 20 is_asleep r || die "$mode: $text: r does not sleep"
 	peer s tx "$(eth valea:s)" "$@"
 	peer_wait r
 	[ "$(value latency_us)" -lt 3000000 ] || die "$mode: $text: came late: $ANSWER"
@@ -184,8 +188,10 @@ interrupts() {
 	for i in $(seq 20); do
 		woken "wake $i" 0 1 $B $A 60
 	done
+	sleep 0.15 # counters may be 100 ms old
+	i=$(port valea:r tx_packets)
 	peer s tx "$(eth valea:s)" 0 3 $B $A 60
-	sleep 0.1
+	wait_port valea:r tx_packets $((i + 3)) 20
 	peer r rxintr "$(eth valea:r)" 5000
 	want "woken by what is there" woke=1 packets=3
 	peer r rxintr "$(eth valea:r)" 200
@@ -209,7 +215,7 @@ interrupts_many() {
 	client_stop s
 	client_stop r
 	port_goes valea:s
-	wait_port valea:r kind null 5
+	wait_port valea:r kind null 15
 }
 
 plugging() {
@@ -218,7 +224,7 @@ plugging() {
 	peer s ports
 	want "two ports" nb=2
 	peer r tx "$(eth valea:r)" 0 50 $BROADCAST $A 100
-	peer s rx "$(eth valea:8 net_vale8)" 1000 first=3000 good=50
+	peer s rx "$(eth valea:8 net_vale8)" 1000 expect=50 good=50
 	want "flooded to the new one" packets=50 bad=0
 	peer_refused s "" attach net_vale9,port=valea:r
 	grep -q "valea:r is held by process ${CLIENT_PID[r]}.*(EBUSY)" "$WORK/s.err" || die "$mode: no reason given"

@@ -14,6 +14,8 @@
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
 . "$(dirname "$0")/../multiproc/peer.sh"
+# shellcheck source=tests/multiproc/pair.inc
+. "$(dirname "$0")/../multiproc/pair.inc"
 # shellcheck source=tests/apart/apart.sh
 . "$(dirname "$0")/apart.sh"
 
@@ -46,7 +48,7 @@ for from in sec pri own guest; do
 		peer $from tx "${ETH[$from]}" 0 60 $BROADCAST 02:00:00:00:00:0$i $len
 		for to in sec pri own guest; do
 			[ $to != $from ] || continue
-			peer $to rx "${ETH[$to]}" 1000 first=3000 good=60
+			peer $to rx "${ETH[$to]}" 1000 expect=60 good=60
 			[ "$(value packets) $(value bad) $(value odd) $(value in_order)" = "60 0 0 yes" ] ||
 				die "$from to $to, $len bytes: $ANSWER"
 		done
@@ -95,26 +97,10 @@ apart_forget other
 # 5
 apart_testpmd "$(apart_prefix tp)" tx txonly valea:0
 testpmd_start rx rxonly valea:1
-run_testpmds() {
-	testpmd_ask rx start
-	testpmd_ask tx start
-	sleep 1
-	testpmd_ask tx stop
-	sleep 0.3
-	testpmd_ask rx stop
-	sleep 0.2
-}
 ctl fdb valea add 02:00:00:00:00:00 valea:1
-run_testpmds
-sent=$(testpmd_stat tx TX-packets)
-got=$(testpmd_stat rx RX-packets)
-[ "$got" -gt 10000 ] || die "only $got frames arrived in a second"
-expect_eq "$sent" "$(port valea:0 rx_packets)" "sent by testpmd, received by the switch"
-expect_eq "$got" "$(port valea:1 tx_packets)" "delivered by the switch, received by testpmd"
-expect_eq "$(testpmd_stat tx TX-bytes)" "$(port valea:0 rx_bytes)" "the same in bytes"
-expect_eq "$sent" $((got + $(ctl -j stats | json 'sum(sum(p["drops"].values()) for p in d["ports"])'))) "rx is tx plus drops"
+pair_run "another prefix to a secondary" 0.5 10000
 testpmd_ask tx "port attach net_vale1,port=valea:5,queues=2"
-wait_port valea:5 kind memif 5
+wait_port valea:5 kind memif 15
 testpmd_ask tx "port detach 1"
 port_goes valea:5
 ok "hot plug in testpmd"

@@ -41,7 +41,7 @@ refused "no switch at /nowhere/vale.sock: No such file" net_vale1,port=valea:b,s
 python3 -c 'import socket, time
 s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM); s.bind("/run/other.sock"); s.listen(); time.sleep(60)' &
 other=$!
-retry 5 test -S /run/other.sock
+retry 15 test -S /run/other.sock
 refused "no switch at /run/other.sock" net_vale1,port=valea:b,socket=/run/other.sock
 kill $other
 wait $other || true
@@ -129,7 +129,7 @@ grep -q "net_vale: port valea:a is gone: remove the device" "$WORK/a.err" || die
 peer a detach net_vale0
 peer a attach net_vale0,port=valea:a
 peer a tx net_vale0 0 10 $BROADCAST $A 60
-wait_port valea:a rx_packets 10 5
+wait_port valea:a rx_packets 10 15
 ok "removed and attached again it is there"
 
 # a killed client's port

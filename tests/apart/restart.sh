@@ -99,7 +99,7 @@ link_is r net_vale0 0
 client_kill thief
 link_is r net_vale0 1
 peer s tx net_vale0 0 100 $BROADCAST $A 1000
-peer r rx net_vale0 100 first=3000
+peer r rx net_vale0 50 expect=100
 got_all 100 "when that ends the name is had"
 client_stop tx
 client_stop rx

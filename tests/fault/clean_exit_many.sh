@@ -65,7 +65,7 @@ while [ $n -lt "$EXITS" ]; do
 		die "exits $from to $n: $ANSWER; $(ctl show valea:b)"
 done
 ok "$n clean exits: all with status 0, not one frame of the others is lost"
-retry 5 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j stats | python3 -c '
+retry 15 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j stats | python3 -c '
 import json, sys
 print(len(json.load(sys.stdin)[\"ports\"]))')\" = 2 ]" || die "ports stay: $(ctl list)"
 ok "their ports have gone"

@@ -44,7 +44,7 @@ clients_go() {
 	local p
 
 	for p in valea:v valea:plug valea:kept; do
-		retry 5 sh -c "! $VALE_BUILD/app/vale-ctl --socket $SOCKET -j show $p 2>/dev/null | grep -q '\"pid\": *[0-9]'" ||
+		retry 15 sh -c "! $VALE_BUILD/app/vale-ctl --socket $SOCKET -j show $p 2>/dev/null | grep -q '\"pid\": *[0-9]'" ||
 			die "kill $n: $p stays: $(ctl show $p)"
 	done
 }
@@ -62,7 +62,7 @@ ctl create valea:kept --mac $MAC
 rx=0
 for ((n = 0; n < KILLS; n++)); do
 	if [ $((n % 6)) = 0 ]; then
-		peer_say b rx valea:b 8000 good=$((6 * 400)) first=20000
+		peer_say b rx valea:b 8000 good=$((6 * 400)) expect=$((6 * 400))
 		peer_say a tx valea:a 0 $((6 * 400)) $B $A 100 burst=8 gap=5000
 	fi
 	case $((n % 3)) in

@@ -117,14 +117,14 @@ traffic "after each lock"
 # 2
 before=$(variable locks_released)
 held_and_killed "nested, the first" 1000 hold mempools:w memzones:w heap:
-variable_settles locks_released $((before + 3)) 2 "the two around it, too"
+variable_settles locks_released $((before + 3)) 15 "the two around it, too"
 
 peer_start c valea:c
 shared_start hold mempools:w tailqs:w || die "$(cat "$WORK/shared.err")"
 device_request
 sleep 0.3
 client_kill c
-goes valea:c 2000 "while a device waits for locks"
+goes valea:c 10000 "while a device waits for locks"
 # the end of c makes the switch look at locks, and take them from who has held them for so long; its port went before
 awk -v holder="process $SHARED_PID " '
 	index($0, holder) && /starts/ { held = 1 }

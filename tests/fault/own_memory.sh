@@ -30,7 +30,7 @@ rounds() {
 		shared_start "${MAKE:-make}" own || die "$2, start $i: $(tail -n 2 "$WORK/shared.err")"
 		shared_kill
 		# it is told apart by its end alone; a program takes longer than this to start
-		variable_settles secondaries "$LIVING_PEERS" 2 "$2, end $i" >/dev/null
+		variable_settles secondaries "$LIVING_PEERS" 15 "$2, end $i" >/dev/null
 		sleep 0.1
 	done
 	ok "$2: $1 times the same names"
@@ -60,7 +60,7 @@ PMD=/usr/lib/x86_64-linux-gnu/librte_ring.so.23
 [ -e "$PMD" ] || PMD=$(ldconfig -p | awk '/librte_ring.so.23/ { print $NF; exit }')
 rounds 3 "killed, without net_vale"
 PMD=$keep
-variable_settles heap_free "$free" 3 "heap_free is as before"
+variable_settles heap_free "$free" 15 "heap_free is as before"
 expect_eq 0 "$(variable orphan_bytes)" "nothing is left behind"
 
 # 3
@@ -71,7 +71,7 @@ sleep 1.2 # until it has been seen
 LIVING_PEERS=1
 SHARED_EAL=("--vdev=net_vale0,port=valea:own")
 MAKE=pool rounds 5 "killed beside another, which might have made the rest"
-variable_settles orphan_bytes 0 2 "nothing is in doubt"
+variable_settles orphan_bytes 0 15 "nothing is in doubt"
 MAKE="make" rounds 1 "killed beside another, with a ring and a memzone"
 [ "$(variable orphan_bytes)" -ge 100000 ] || die "orphan_bytes: $(variable orphan_bytes)"
 ok "what may be either's is kept, and counted: $(variable orphan_bytes) bytes"
@@ -84,8 +84,8 @@ kill -KILL "$other"
 wait "$other" 2>/dev/null || true
 
 # 4
-variable_settles secondaries 0 3 "no secondary lives"
-variable_settles heap_free "$free" 3 "heap_free is as before"
+variable_settles secondaries 0 15 "no secondary lives"
+variable_settles heap_free "$free" 15 "heap_free is as before"
 expect_eq 0 "$(variable orphan_bytes)" "nothing is left behind"
 
 # 5
@@ -93,41 +93,41 @@ shared_start hold || die "$(tail -n 2 "$WORK/shared.err")"
 other=$SHARED_PID
 shared_start leak 3000000 || die "$(tail -n 2 "$WORK/shared.err")"
 shared_kill
-variable_settles secondaries 1 3 "one lives"
-retry 3 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get client_heap | tr -dc 0-9)\" -ge 3000000 ]" ||
+variable_settles secondaries 1 15 "one lives"
+retry 15 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get client_heap | tr -dc 0-9)\" -ge 3000000 ]" ||
 	die "client_heap is $(variable client_heap)"
 ok "what another left is told while it lives: client_heap is $(variable client_heap)"
 kill -KILL "$other"
 wait "$other" 2>/dev/null || true
-variable_settles client_heap 0 5 "and gone when nobody lives"
+variable_settles client_heap 0 15 "and gone when nobody lives"
 for i in 1 2 3 4 5; do
 	shared_start leak 3000000 || die "$(tail -n 2 "$WORK/shared.err")"
 	shared_kill
 done
-variable_settles secondaries 0 3 "no secondary lives"
-variable_settles orphan_bytes 0 5 "pieces of the heap are back"
+variable_settles secondaries 0 15 "no secondary lives"
+variable_settles orphan_bytes 0 15 "pieces of the heap are back"
 [ "$(variable heap_free)" -ge "$free" ] || die "heap_free is $(variable heap_free), not $free"
 for i in 1 2 3; do
 	shared_start hash own || die "hash, start $i: $(tail -n 2 "$WORK/shared.err")"
 	shared_kill
-	variable_settles secondaries 0 3 "hash, end $i" >/dev/null
-	retry 5 grep -q "RTE_HASH is freed" "$WORK/switch.err" "$WORK/switch.out" || die "the hash is not freed"
+	variable_settles secondaries 0 15 "hash, end $i" >/dev/null
+	retry 15 grep -q "RTE_HASH is freed" "$WORK/switch.err" "$WORK/switch.out" || die "the hash is not freed"
 	sleep 0.2
 done
 ok "hashes are back, their names, too: 3 times the same"
-variable_settles orphan_bytes 0 5 "nothing is left behind"
+variable_settles orphan_bytes 0 15 "nothing is left behind"
 
 # 6
 shared_start fork 200000 || die "$(tail -n 2 "$WORK/shared.err")"
 child=$(head -n 1 "$WORK/shared.out")
 shared_kill
-variable_settles secondaries 0 3 "no secondary is known"
-retry 5 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -ge 200000 ]" ||
+variable_settles secondaries 0 15 "no secondary is known"
+retry 15 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -ge 200000 ]" ||
 	die "orphan_bytes is $(variable orphan_bytes)"
 sleep 3
 [ "$(variable orphan_bytes)" -ge 200000 ] || die "a child's memory is taken away: $(variable orphan_bytes)"
 ok "a child that nobody watches keeps its parent's memory, which is counted"
 kill -TERM "$child"
-retry 8 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -eq 0 ]" ||
+retry 15 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j get orphan_bytes | tr -dc 0-9)\" -eq 0 ]" ||
 	die "orphan_bytes is $(variable orphan_bytes)"
 ok "it ends, and the memory is back"

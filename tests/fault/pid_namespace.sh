@@ -113,7 +113,7 @@ holds $HELD "the inner one has its own still"
 expect_eq "$inside" "$(pids)" "and is known"
 peer_start a valea:a
 ctl fdb valea add $C valea:c
-peer_say c rx valea:c 500 first=5000 want=64
+peer_say c rx valea:c 500 expect=64 want=64
 peer_say a tx valea:a 0 64 $C $A 100 gap=1000
 peer_wait a
 peer_wait c
@@ -124,10 +124,10 @@ client_stop a
 # 3
 kill -KILL "$inside"
 wait_text "$WORK/switch.err" "process $inside (vale-peer) has ended" 5
-retry 5 sh -c "! $VALE_BUILD/app/vale-ctl --socket $SOCKET show valea:c" || die "the inner one's port stays"
+retry 15 sh -c "! $VALE_BUILD/app/vale-ctl --socket $SOCKET show valea:c" || die "the inner one's port stays"
 client_forget c
 mbufs_settle "$free" "the inner one is killed"
-variable_settles secondaries 0 5 "nobody is left"
+variable_settles secondaries 0 15 "nobody is left"
 
 # 4
 heap=$(variable heap_free)
@@ -138,7 +138,7 @@ next_lcore
 	>"$WORK/inner.out" 2>"$WORK/inner.err") &
 inner_shell=$!
 wait_text "$WORK/inner.out" "done" 15
-variable_settles secondaries 1 5 "one without a port"
+variable_settles secondaries 1 15 "one without a port"
 inside=$(pids)
 expect_eq "$DECOY" "$(number_inside "$inside")" "it calls itself $DECOY, and is $inside here"
 decoy_ends
@@ -147,6 +147,6 @@ shared_start find own quit || die "its memory is gone: $(tail -n 2 "$WORK/shared
 wait "$SHARED_PID"
 ok "its memory is there"
 kill -KILL "$inside"
-variable_settles secondaries 0 5 "it is killed"
-variable_settles heap_free "$heap" 5 "its memory is back"
+variable_settles secondaries 0 15 "it is killed"
+variable_settles heap_free "$heap" 15 "its memory is back"
 wait "$inner_shell" 2>/dev/null || true

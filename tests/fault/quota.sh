@@ -23,7 +23,7 @@ exchange() {
 	local text=$1
 
 	shift
-	peer_say b rx valea:b 3000 first=8000 good=$FRAMES
+	peer_say b rx valea:b 3000 expect=$FRAMES good=$FRAMES
 	peer_say a tx valea:a 0 $FRAMES $B $A 100 burst=8 gap=1500
 	"$@"
 	peer_wait a
@@ -53,14 +53,18 @@ hoarder_start() {
 	retry 20 grep -q held "$WORK/hoard.out" || die "vale-hoard does not start: $(cat "$WORK/hoard.err")"
 }
 
+# dropped PORT MORE-THAN
+dropped() {
+	[ "$(drops "$1")" -gt "$2" ]
+}
+
 # feed PORT MAC TEXT: more than anybody may have; what does not arrive is counted.
 feed() {
 	local before rx
 
 	before=$(drops "$1")
 	peer s tx valea:s 0 8192 "$2" "$D" 60 gap=500
-	sleep 0.3
-	[ "$(drops "$1")" -gt "$before" ] || die "$3: nothing is counted as dropped: $(ctl show "$1")"
+	retry 10 dropped "$1" "$before" || die "$3: nothing is counted as dropped: $(ctl show "$1")"
 	ok "$3: $(($(drops "$1") - before)) of 8192 frames are counted as dropped"
 }
 
@@ -81,13 +85,13 @@ secondary() {
 
 held() {
 	feed valea:r "$R" "never frees"
-	retry 5 hoarded_is "$QUOTA" || die "a client that frees nothing has got $(hoarded 4) mbufs, its quota is $QUOTA"
+	retry 15 hoarded_is "$QUOTA" || die "a client that frees nothing has got $(hoarded 4) mbufs, its quota is $QUOTA"
 	[ "$(hoarded 2)" -eq "$QUOTA" ] || die "it holds $(hoarded 2)"
 	ok "a client that frees nothing has $(hoarded 2) mbufs, its quota"
 	grep -q "holds its quota of $QUOTA mbufs" "$WORK/hoard.err" || die "it is not told: $(cat "$WORK/hoard.err")"
 	expect_eq "vale-hoard attached $QUOTA $QUOTA valea:r" "$(secondary "$HOARDER")" "vale-ctl secondaries tells it"
 	printf . >&"$HOARDER_FD"
-	retry 5 hoarded_is $((QUOTA + 16)) || die "it freed 16 and has got $(($(hoarded 4) - QUOTA)) more"
+	retry 15 hoarded_is $((QUOTA + 16)) || die "it freed 16 and has got $(($(hoarded 4) - QUOTA)) more"
 	[ "$(hoarded 2)" -eq "$QUOTA" ] || die "it holds $(hoarded 2)"
 	ok "it frees 16 and gets 16"
 }
@@ -123,6 +127,6 @@ for name in a b s; do
 	client_stop $name
 done
 mbufs_settle "$free" "they are gone"
-retry 5 sh -c "$VALE_BUILD/app/vale-ctl --socket $SOCKET secondaries | grep -qx 'no secondary processes'" ||
+retry 15 sh -c "$VALE_BUILD/app/vale-ctl --socket $SOCKET secondaries | grep -qx 'no secondary processes'" ||
 	die "they are listed: $(ctl secondaries)"
 ok "nobody is listed"

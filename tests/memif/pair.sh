@@ -20,8 +20,8 @@
 switch_start --no-huge
 memif_start tx txonly valea:0
 memif_start rx rxonly valea:1
-wait_port valea:0 kind memif 5
-wait_port valea:1 kind memif 5
+wait_port valea:0 kind memif 15
+wait_port valea:1 kind memif 15
 expect_eq "${CLIENT_PID[tx]}" "$(port valea:0 pid)" "the client's process"
 
 pair_run flooded 1 10000

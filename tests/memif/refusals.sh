@@ -33,25 +33,25 @@ ctl create valea:b
 ctl create valea:c
 memif_refused valea:d "3 ports, as many as max_ports allows"
 flow_start echo echo valea:b
-wait_port valea:b kind memif 5
+wait_port valea:b kind memif 15
 ok "a persistent port takes a memif client"
 peer_refused a "" attach net_vale9,port=valea:b
 ok "which a dpdk client then cannot have"
 flow_stop echo
-wait_port valea:b kind null 5
+wait_port valea:b kind null 15
 
 # 2
 memif_start t io valea:a
 wait_text "$WORK/t.err" "Disconnect received: valea:a is held by process ${CLIENT_PID[a]}" 5
 client_stop t
 memif_start u io valea:b
-wait_port valea:b kind memif 5
+wait_port valea:b kind memif 15
 ctl detach valea:b
 wait_text "$WORK/u.err" "Disconnect received:" 5
-wait_port valea:b kind null 5
+wait_port valea:b kind null 15
 testpmd_ask u "port stop 0"
 testpmd_ask u "port start 0"
-wait_port valea:b kind memif 5
+wait_port valea:b kind memif 15
 ok "testpmd is told why, and comes back"
 client_stop u
 client_stop a
@@ -97,7 +97,7 @@ grep -q "valea:mine is reserved for user 4711" "$WORK/user.out" || die "refused 
 ok "user 4712: $(cat "$WORK/user.out")"
 as_user 4711 echo valea:mine &
 echo=$!
-wait_port valea:mine kind memif 5
+wait_port valea:mine kind memif 15
 ok "the owner gets it"
 pkill -KILL -P "$echo" || kill -KILL "$echo"
 wait "$echo" 2>/dev/null || true

@@ -17,23 +17,14 @@
 # shellcheck source=tests/memif/memif.sh
 . "$(dirname "$0")/memif.sh"
 
-# As that of peer.sh, with more patience: three processes poll here.
-send_recv() {
-	local from=$1 to=$2 port=$3
-
-	shift 3
-	peer "$from" tx "$@"
-	peer "$to" rx "$port" 300 first=10000
-}
-
 # carry NAME ARGS [-- testpmd options]: between valea:m and valeb:m, with ARGS for both.
 carry() {
 	local name=$1 args=$2
 
 	shift 2
 	memif_start "$name" io "valea:m$args" "valeb:m$args" "$@"
-	wait_port valea:m kind memif 5
-	wait_port valeb:m kind memif 5
+	wait_port valea:m kind memif 15
+	wait_port valeb:m kind memif 15
 	testpmd_ask "$name" start
 }
 
@@ -100,12 +91,12 @@ for q in 1 4 16; do
 	peer_start r$q valeb:r,queues=$q
 	carry w$q "" -- --rxq=$q --txq=$q
 	peer s$q tx valea:s all $((q * 50)) $BROADCAST $C 1000 burst=10
-	peer r$q rx valeb:r 300 first=10000
+	peer r$q rx valeb:r 50 expect=$((q * 50))
 	got_all $((q * 50)) "flooded, on $q queues"
 	peer r$q tx valeb:r 0 1 $C $D 60
-	peer s$q rx valea:s 300 first=10000
+	peer s$q rx valea:s 20 expect=1
 	peer s$q tx valea:s all $((q * 50)) $D $C 9216 burst=10
-	peer r$q rx valeb:r 300 first=10000
+	peer r$q rx valeb:r 50 expect=$((q * 50))
 	got_all $((q * 50)) "9216 bytes on $q queues"
 	answer_has "each on its queue" wrong_queue=0 streams=$q
 	client_stop w$q

@@ -18,8 +18,8 @@
 
 # run_pair TEXT: and both go again.
 run_pair() {
-	wait_port valea:0 kind memif 5
-	wait_port valea:1 kind memif 5
+	wait_port valea:0 kind memif 15
+	wait_port valea:1 kind memif 15
 	pair_run "$1" 0.5 1000 ${2:+"$2"}
 	expect_eq 0 "$(port valea:0 drops.bad_desc)" "$1: no bad descriptor"
 	client_kill tx

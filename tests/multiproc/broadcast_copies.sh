@@ -20,11 +20,11 @@ switch_start
 check() {
 	counters_mark
 	peer a tx valea:a 0 $n "$2" $A "$1"
-	peer a rx valea:a 200 first=3000
+	peer a rx valea:a 50 expect=$n
 	answer_has "$3: the swapped ones are back, and look it" packets=$n bad=$n
-	peer b rx valea:b 100
+	peer b rx valea:b 50 expect=$n
 	got_all $n "$3: B's are untouched"
-	peer c rx valea:c 100
+	peer c rx valea:c 50 expect=$n
 	got_all $n "$3: C's are untouched"
 	FLOODED=$((2 * n)) expect_changes "$3: all but the source, each once" "valea:a rx_packets +$n" \
 		"valea:b tx_packets +$n" "valea:c tx_packets +$n" "valea:m tx_packets +$n" \

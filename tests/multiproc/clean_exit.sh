@@ -12,15 +12,17 @@
 # shellcheck source=tests/multiproc/peer.sh
 . "$(dirname "$0")/peer.sh"
 
+# all of them fit into a ring, so that none is lost whoever waits for a CPU
 frames=8000
-switch_start -- --ring-size 4096 --mbufs 16384
+switch_start -- --ring-size 8192 --mbufs 16384
 free=$(mbufs_free)
 peer_start a valea:a valeb:a
 peer_start b valea:b
 ctl fdb valea add $B valea:b
 
+# exchange N: b is to receive as many
 exchange() {
-	peer_say b rx valea:b 500 first=8000
+	peer_say b rx valea:b 50 expect=$1
 	peer_say a tx valea:a 0 $frames $B $A 100 burst=8 gap=1500
 }
 
@@ -45,7 +47,7 @@ ports_go() {
 for way in quit abort kill; do
 	peer_start c valea:c valea:c2 valeb:c,queues=16
 	peer c tx valea:c 0 50 $BROADCAST $C 60
-	exchange
+	exchange $((frames + 50))
 	sleep 0.2
 	case $way in
 	quit) client_stop c ;;
@@ -67,7 +69,7 @@ for way in quit abort kill; do
 done
 testpmd_start pmd rxonly valea:c valeb:c
 testpmd_ask pmd start
-exchange
+exchange $frames
 sleep 0.2
 client_stop pmd
 ports_go "testpmd quits"
@@ -91,7 +93,7 @@ done
 for name in a b; do
 	client_stop $name
 done
-retry 5 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j list | tr -d ' \n')\" = '{\"switches\":[]}' ]" ||
+retry 15 sh -c "[ \"\$($VALE_BUILD/app/vale-ctl --socket $SOCKET -j list | tr -d ' \n')\" = '{\"switches\":[]}' ]" ||
 	die "switches are left: $(ctl list)"
 ok "no switch is left"
 # what those took with them who were killed is found again later; those who left in order have given everything back

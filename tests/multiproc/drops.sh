@@ -44,7 +44,7 @@ expect_changes "runt: 13 bytes, by a client that lies" "valea:a rx_packets +63" 
 pcap "$WORK/runt.pcap" 64 13
 counters_mark
 ctl attach valea:p "net_pcap0,rx_pcap=$WORK/runt.pcap"
-wait_port valea:p rx_packets 64 5
+wait_port valea:p rx_packets 64 15
 expect_changes "runt: 13 bytes, from a capture" "valea:p rx_packets +64" "valea:p drops.runt +64"
 ctl detach valea:p
 counters_mark
@@ -52,7 +52,7 @@ peer a tx valea:a 0 65 $B $A 13
 expect_changes "runt: 13 bytes, by a client" "valea:a rx_packets +65" "valea:a drops.runt +65"
 counters_mark
 peer a tx valea:a 0 66 $B $A 14
-peer b rx valea:b 100 first=2000
+peer b rx valea:b 50 expect=66
 answer_has "14 bytes are a frame" packets=66 bytes=$((66 * 14))
 expect_changes "and no drop" "valea:a rx_packets +66" "valea:b tx_packets +66"
 
@@ -63,13 +63,13 @@ expect_changes "too_long: 9217 bytes, by a client that lies" "valea:a rx_packets
 pcap "$WORK/long.pcap" 68 9300
 counters_mark
 ctl attach valea:p "net_pcap0,rx_pcap=$WORK/long.pcap"
-wait_port valea:p rx_packets 68 5
+wait_port valea:p rx_packets 68 15
 expect_changes "too_long: 9300 bytes, from a capture" "valea:p rx_packets +68" "valea:p drops.too_long +68"
 ctl detach valea:p
 pcap "$WORK/longest.pcap" 69 9216
 counters_mark
 ctl attach valea:p "net_pcap0,rx_pcap=$WORK/longest.pcap"
-wait_port valea:p rx_packets 69 5
+wait_port valea:p rx_packets 69 15
 FLOODED=69 expect_changes "9216 bytes are a frame" "valea:p rx_packets +69" "valea:a tx_packets +69" \
 	"valea:b tx_packets +69"
 ctl detach valea:p
@@ -83,12 +83,12 @@ peer a raw valea:a 0xdead00000040 71
 peer a raw valea:a 0xffffffffffffffff 72
 expect_changes "bad_desc: words that point nowhere" "valea:a rx_packets +213" "valea:a drops.bad_desc +213"
 peer a tx valea:a 0 10 $B $A 60
-peer b rx valea:b 100 first=2000
+peer b rx valea:b 50 expect=10
 got_all 10 "good ones after them arrive"
 
 # hairpin
 peer a tx valea:a 0 1 $B $A 60
-peer b rx valea:b 50 first=2000
+peer b rx valea:b 20 expect=1
 counters_mark
 peer a tx valea:a 0 73 $A $C 60
 expect_changes "hairpin" "valea:a rx_packets +73" "valea:a drops.hairpin +73"
@@ -98,7 +98,7 @@ counters_mark
 peer a tx valea:a 0 $((1024 + 74)) $B $A 60 gap=500
 expect_changes "dst_full: a ring of 1024 holds 1024" "valea:a rx_packets +1098" "valea:b tx_packets +1024" \
 	"valea:b drops.dst_full +74"
-peer b rx valea:b 100
+peer b rx valea:b 50 expect=1024
 got_all 1024 "and these it got"
 
 # one receiver that is full does not hold up another
@@ -106,12 +106,12 @@ peer_start c valea:c
 counters_mark
 for i in 1 2 3 4 5 6 7 8 9 10 11; do
 	peer a tx valea:a 0 100 $BROADCAST $A 60 gap=500
-	peer c rx valea:c 50 want=100 first=2000
+	peer c rx valea:c 50 want=100 expect=100
 	[ "$(value packets) $(value in_order)" = "100 yes" ] || die "the other receiver: $ANSWER"
 done
 FLOODED=1100 expect_changes "dst_full: flooded, one full and one not" "valea:a rx_packets +1100" \
 	"valea:b tx_packets +1024" "valea:b drops.dst_full +76" "valea:c tx_packets +1100"
-peer b rx valea:b 100
+peer b rx valea:b 50 expect=1024
 got_all 1024 "the full one got what it could hold"
 
 # no_mbuf: a flood to two takes a copy, and there is none. What the worker has in its own cache goes first.
@@ -135,7 +135,7 @@ peer two tx valeb:0 0 $n $BROADCAST $A 60
 last=$(counters_changed | awk '$2 == "tx_packets" { print $1 }')
 FLOODED=$n expect_changes "no_mbuf: no copy can be made" "valeb:0 rx_packets +$n" "valeb:0 drops.no_mbuf +$n" \
 	"$last tx_packets +$n"
-peer two rx "$last" 50
+peer two rx "$last" 50 expect=$n
 got_all $n "one receiver got the originals"
 peer two release
 client_stop two

@@ -61,5 +61,5 @@ expect_eq 0 "$(ctl -j fdb valea | json 'len(d["entries"])')" "none is left"
 ask fill $million
 since=$(control_ms)
 kill -KILL "$PORTS_PID"
-retry 5 no_port || die "the port stays"
+retry 15 no_port || die "the port stays"
 spent_within 100 "$since" "end of a port with a million addresses"

@@ -29,7 +29,7 @@ pass() {
 		for dst in $B $BROADCAST; do
 			peer a reset valea:a
 			peer a tx valea:a 0 $n $dst $A $len kind="$1"
-			peer b rx valea:b 100 first=2000
+			peer b rx valea:b 50 expect=$n
 			got_all $n "$1, $len bytes to $dst"
 			want=$(($2 * n))
 			peer a xstats valea:a
@@ -49,7 +49,7 @@ done
 expect_eq 1023 "$own" "the sender's own pool is full again"
 sees_nothing b valea:b "nothing came twice"
 peer a tx valea:a 0 64 $B $A 3000 kind=own seg=7 burst=2
-peer b rx valea:b 100 first=2000
+peer b rx valea:b 50 expect=64
 got_all 64 "many tiny segments of another pool"
 mbufs_settle "$free" "afterwards"
 
@@ -64,7 +64,7 @@ got=$(value tx_copied)
 none=$(value tx_no_mbuf)
 expect_eq 500 $((got + none)) "without mbufs each frame is copied or counted as tx_no_mbuf"
 [ "$none" -gt 0 ] || die "$got copies were made without mbufs"
-peer b rx valea:b 200 first=1000
+peer b rx valea:b 50 expect=$got
 answer_has "those copied arrive" packets="$got" bad=0 in_order=yes
 peer a free
 expect_eq 1023 "$(value own)" "none of the dropped ones leaked"

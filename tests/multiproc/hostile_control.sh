@@ -15,7 +15,7 @@ hostile() {
 }
 
 no_ports() {
-	retry 5 bash -c "[ \"\$('$VALE_BUILD/app/vale-ctl' --socket '$SOCKET' -j list)\" = '{\"switches\":[]}' ]" ||
+	retry 15 bash -c "[ \"\$('$VALE_BUILD/app/vale-ctl' --socket '$SOCKET' -j list)\" = '{\"switches\":[]}' ]" ||
 		die "ports are left: $(ctl list)"
 }
 

@@ -53,7 +53,7 @@ expect_eq "valea:1" "$(testpmd_ports two)" "two has no ghost of it"
 expect_eq "valea:0 valea:1 valea:2 valea:5 valeb:p" "$(names)" "the switch has it once"
 expect_eq "${CLIENT_PID[one]}" "$(port valea:5 pid)" "it is one's"
 unchanged "attach in one"
-wait_port valea:5 tx_packets 200 2
+wait_port valea:5 tx_packets 200 15
 ok "it receives"
 
 # 2
@@ -71,7 +71,7 @@ expect_eq "valea:1 valea:6" "$(testpmd_ports two)" "two keeps its net_vale1"
 expect_eq "valea:0 valea:1 valea:2 valea:6 valeb:p" "$(names)" "the switch has lost one port"
 before=$(port valea:6 tx_packets)
 unchanged "detach in one"
-wait_port valea:6 tx_packets $((before + 200)) 2
+wait_port valea:6 tx_packets $((before + 200)) 15
 ok "two's port goes on receiving"
 
 # 4

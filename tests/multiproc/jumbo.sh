@@ -33,7 +33,7 @@ for len in 14 15 37; do
 	answer_has "100 frames of $len bytes" packets=100 bytes=$((100 * len)) bad=0 odd=0
 done
 peer a tx valea:a 0 50 $BROADCAST $A 9216
-peer b rx valea:b 100 first=2000
+peer b rx valea:b 50 expect=50
 got_all 50 "flooded"
 
 # 2
@@ -52,9 +52,9 @@ for q in 2 4 16; do
 	peer_start s$q valeb:s,queues=$q
 	peer_start r$q valeb:r,queues=$q
 	peer r$q tx valeb:r 0 1 $BROADCAST $B 60
-	peer s$q rx valeb:s 50 first=2000
+	peer s$q rx valeb:s 20 expect=1
 	peer s$q tx valeb:s all $((q * 50)) $B $A 9216 burst=10
-	peer r$q rx valeb:r 100 first=2000
+	peer r$q rx valeb:r 50 expect=$((q * 50))
 	got_all $((q * 50)) "9216 bytes on $q queues"
 	answer_has "each on its queue" wrong_queue=0 streams=$q segs=5
 	client_stop s$q

@@ -147,7 +147,9 @@ static const struct {
 	{"release", 1, peer_cmd_release, "[N]: of what hold took"},
 	{"reset", 2, peer_cmd_reset, "PORT: statistics"},
 	{"rx", 3, peer_cmd_rx,
-		"PORT MS [want=N] [good=N] [first=MS]: receive until it is quiet for MS"},
+		"PORT MS [expect=N] [want=N] [good=N] [first=MS]: receive until it is quiet for "
+		"MS, but be "
+		"patient until N are there; or until there are as many as wanted"},
 	{"rxintr", 3, peer_cmd_rxintr, "PORT MS: sleep until a frame comes"},
 	{"start", 2, peer_cmd_start, "PORT"},
 	{"stats", 2, peer_cmd_stats, "PORT"},

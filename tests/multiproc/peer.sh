@@ -143,14 +143,14 @@ got_all() {
 	answer_has "$2" packets="$1" in_order=yes bad=0 alien=0 odd=0
 }
 
-# send_recv FROM TO N [RX-PORT] TX...: FROM does `tx TX...`, TO receives N frames on RX-PORT and 100 ms of quiet.
-# Sets ANSWER to the receiver's.
+# send_recv FROM TO RX-PORT TX-PORT QUEUE N TX...: FROM does `tx TX-PORT QUEUE N TX...`, TO receives N frames on RX-PORT,
+# however long that takes, and then nothing more. Sets ANSWER to the receiver's.
 send_recv() {
 	local from=$1 to=$2 port=$3
 
 	shift 3
 	peer "$from" tx "$@"
-	peer "$to" rx "$port" 100 first=2000
+	peer "$to" rx "$port" 50 expect="$3"
 }
 
 # sees_nothing NAME PORT TEXT
@@ -161,7 +161,7 @@ sees_nothing() {
 
 # port_goes PORT: soon, its client having gone
 port_goes() {
-	local end=$((SECONDS + 5))
+	local end=$((SECONDS + 15))
 
 	while ctl show "$1" >"$WORK/port_goes" 2>&1; do
 		[ "$SECONDS" -lt "$end" ] || die "$1 stays, though its client has gone"
@@ -176,7 +176,7 @@ mbufs_free() {
 
 # mbufs_settle N TEXT: all mbufs come back, those in lcore caches too, once their processes have gone.
 mbufs_settle() {
-	local end=$((SECONDS + 5)) got=
+	local end=$((SECONDS + 15)) got=
 
 	until got=$(mbufs_free) && [ "$got" = "$1" ]; do
 		[ "$SECONDS" -lt "$end" ] || die "$2: $got mbufs free, not $1"
@@ -201,6 +201,11 @@ for p in json.load(sys.stdin)["ports"]:
 counters_mark() {
 	sleep 0.15
 	counters >"$WORK/counters.before"
+}
+
+# counters_go_on: nothing happened since the last look, which is the mark for the next.
+counters_go_on() {
+	mv "$WORK/counters.after" "$WORK/counters.before"
 }
 
 counters_changed() {

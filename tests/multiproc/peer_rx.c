@@ -14,6 +14,8 @@
 #define STREAMS_MAX 512
 /* Between looks at empty queues: polling without a pause takes the CPU from what is tested. */
 #define NAP_US 50
+/* For frames that are to come: senders and the switch may have to wait for a CPU. */
+#define PATIENCE_MS 20000
 
 /* The frames of one `tx` from one queue: they are in order if their numbers rise. */
 struct stream {
@@ -154,12 +156,14 @@ report(const struct found *f, uint16_t nb_queues, const char *more)
 void
 peer_cmd_rx(const struct peer_cmd *c)
 {
-	uint64_t quiet_ms, first_ms, want = UINT64_MAX, good = UINT64_MAX, end;
+	uint64_t quiet_ms, first_ms, want = UINT64_MAX, good = UINT64_MAX, expect = 0, end;
 	uint16_t port_id, nb_queues;
 
 	if (!peer_port(c, &port_id) || !peer_number(c->word[2], 600000, &quiet_ms))
 		return;
-	first_ms = quiet_ms;
+	if (!peer_number_option(c, "expect", UINT64_MAX, &expect))
+		return;
+	first_ms = expect > 0 ? PATIENCE_MS : quiet_ms;
 	if (!peer_number_option(c, "want", UINT64_MAX, &want) ||
 		!peer_number_option(c, "good", UINT64_MAX, &good) ||
 		!peer_number_option(c, "first", 600000, &first_ms))
@@ -169,7 +173,8 @@ peer_cmd_rx(const struct peer_cmd *c)
 	end = peer_now_ns() + first_ms * 1000000;
 	while (found.packets < want && found.nb_good < good && peer_now_ns() < end) {
 		if (receive(&found, port_id, nb_queues) > 0)
-			end = peer_now_ns() + quiet_ms * 1000000;
+			end = peer_now_ns() +
+			      (found.packets < expect ? first_ms : quiet_ms) * 1000000;
 		else
 			usleep(NAP_US);
 	}

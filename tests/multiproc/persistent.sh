@@ -38,7 +38,7 @@ refused EEXIST create valea:k
 peer_start a valea:a
 ctl fdb valea add $D valea:k
 peer a tx valea:a 0 30 $D $A 60
-wait_port valea:k drops.port_gone 30 2
+wait_port valea:k drops.port_gone 30 15
 ok "frames to it are counted while nobody is there"
 
 # 2
@@ -47,23 +47,23 @@ peer k info valea:k
 answer_has "its client has its address" mac="${mac^^}"
 expect_eq "dpdk ${CLIENT_PID[k]} true" "$(port valea:k kind) $(port valea:k pid) $(port valea:k persistent)" "attached"
 peer a tx valea:a 0 40 $D $A 60
-peer k rx valea:k 100 first=2000
+peer k rx valea:k 50 expect=40
 got_all 40 "it receives by its static entry"
 peer k tx valea:k 0 50 $A $B 60
-peer a rx valea:a 100 first=2000
+peer a rx valea:a 50 expect=50
 got_all 50 "and sends"
 state='" ".join(str(p[k]) for p in d["ports"] if p["name"] == "valea:k" for k in ("rx_packets", "tx_packets", "kind", "pid"))'
 client_stop k
-wait_port valea:k kind null 5
+wait_port valea:k kind null 15
 expect_eq "50 40 None None" "$(ctl -j stats | json "$state")" "after an exit its counters stay"
 entries='" ".join(e["mac"] + "=" + e["port"] for e in sorted(d["entries"], key=lambda e: e["mac"]))'
 expect_eq "$A=valea:a $D=valea:k" "$(ctl -j fdb valea | json "$entries")" "the static entry stays, what was learned goes"
 peer_start k valea:k
 peer a tx valea:a 0 5 $D $A 60
-peer k rx valea:k 100 first=2000
+peer k rx valea:k 50 expect=5
 got_all 5 "a new client is found by the old entry"
 client_kill k
-wait_port valea:k kind null 5
+wait_port valea:k kind null 15
 expect_eq "50 45 None None" "$(ctl -j stats | json "$state")" "after kill -9 its counters go on"
 expect_eq "$mac" "$(port valea:k mac)" "and its address"
 
@@ -71,7 +71,7 @@ expect_eq "$mac" "$(port valea:k mac)" "and its address"
 ctl attach valea:k net_null0,no-rx=1
 expect_eq ethdev "$(port valea:k kind)" "another kind attaches"
 peer a tx valea:a 0 7 $D $A 60
-wait_port valea:k tx_packets 52 2
+wait_port valea:k tx_packets 52 15
 ok "and receives"
 refused EBUSY destroy valea:k
 ctl detach valea:k
@@ -82,9 +82,9 @@ killed_keeps() {
 	wait_port valea:k kind "$2" 10
 	retry 10 sh -c "$VALE_BUILD/app/vale-ctl --socket $SOCKET -j show valea:k | grep -q '\"link\": *true'" || die "$2: no link"
 	peer a tx valea:a 0 "$3" $D $A 60
-	wait_port valea:k tx_packets "$4" 5
+	wait_port valea:k tx_packets "$4" 15
 	client_kill "$1"
-	wait_port valea:k kind null 5
+	wait_port valea:k kind null 15
 	expect_eq "50 $4 None None" "$(ctl -j stats | json "$state")" "after kill -9 of a $2 client its counters go on"
 	expect_eq "$mac true $A=valea:a $D=valea:k" "$(port valea:k mac) $(port valea:k persistent) $(ctl -j fdb valea | json "$entries")" \
 		"and so do its address and its static entry"
@@ -111,7 +111,7 @@ refused EINVAL destroy valea:a
 ctl create valea:a
 expect_eq "true dpdk" "$(port valea:a persistent) $(port valea:a kind)" "made persistent in use"
 client_stop a
-wait_port valea:a kind null 5
+wait_port valea:a kind null 15
 expect_eq 96 "$(port valea:a rx_packets)" "kept, with its counters"
 ctl destroy valea:a
 expect_eq 0 "$(ctl -j list | json 'len(d["switches"])')" "with its last port the switch goes"

@@ -46,11 +46,11 @@ last=$((nb - 1))
 holder=p$((last / 8))
 peer p0 tx valea:0 0 50 $BROADCAST $A 100
 for port in 1 $last; do
-	peer p$((port / 8)) rx valea:$port 100 first=2000
+	peer p$((port / 8)) rx valea:$port 50 expect=1
 	got_all 50 "valea:$port receives a broadcast of valea:0"
 done
 peer "$holder" tx valea:$last 0 50 $A $B 100
-peer p0 rx valea:0 100 first=2000
+peer p0 rx valea:0 50 expect=50
 got_all 50 "valea:0 receives from valea:$last"
 
 # 3
@@ -74,5 +74,5 @@ done
 ok "after a process of eight ports was killed, eight more attach"
 expect_eq "$nb" "$(nb_ports)" "and then there are as many as before"
 peer "$full" tx valeb:0 0 50 $BROADCAST $A 100
-peer "$full" rx valeb:7 100 first=2000
+peer "$full" rx valeb:7 50 expect=50
 got_all 50 "they work"

@@ -30,9 +30,9 @@ pairs() {
 	peer_start $s valea:s,queues=$1
 	peer_start $r valea:r,queues=$2
 	peer $r tx valea:r 0 1 $BROADCAST $B 60
-	peer $s rx valea:s 50 first=2000
+	peer $s rx valea:s 20 expect=1
 	peer $s tx valea:s all $(($1 * 160)) $B $A 100 gap=200
-	peer $r rx valea:r 200 first=2000
+	peer $r rx valea:r 50 expect=$(($1 * 160))
 	got_all $(($1 * 160)) "$1 to $2 queues"
 	answer_has "each frame in queue k modulo $2, each queue in order" wrong_queue=0 streams=$1 queues=$3
 	client_stop $s
@@ -48,7 +48,7 @@ peer_start s16 valea:s,queues=16
 peer_start r1 valea:r
 ctl fdb valea add $B valea:r
 peer s16 tx valea:s all 960 $B $A 100
-peer r1 rx valea:r 200 first=2000
+peer r1 rx valea:r 50 expect=960
 got_all 960 "16 to 1 queue"
 answer_has "all streams in order" streams=16 queues=960
 clients_stop
@@ -61,7 +61,7 @@ ctl fdb valea add $B valea:r
 used=0
 for flow in $(seq 10 41); do
 	peer s1 tx valea:s 0 20 $B 02:00:00:00:01:$flow 100
-	peer r16 rx valea:r 30 first=2000
+	peer r16 rx valea:r 20 expect=20
 	[ "$(value packets) $(value in_order) $(value bad)" = "20 yes 0" ] || die "flow $flow: $ANSWER"
 	queue=$(value queues | tr ',' '\n' | awk '$1 == 20 { print NR - 1 }')
 	[ -n "$queue" ] || die "flow $flow is spread over queues: $ANSWER"
@@ -73,11 +73,11 @@ ok "32 flows of one queue, each in one of $used queues"
 
 # 3
 peer s1 tx valea:s 0 100 $BROADCAST $A 100
-peer r16 rx valea:r 100 first=2000
+peer r16 rx valea:r 50 expect=100
 got_all 100 "flooded"
 answer_has "to queue 0" "queues=100,$(repeat 15 0)"
 peer r16 tx valea:r 7 100 $BROADCAST $C 100
-peer s1 rx valea:s 100 first=2000
+peer s1 rx valea:s 50 expect=100
 got_all 100 "flooded from queue 7"
 
 # 4
@@ -87,12 +87,12 @@ answer_has "4 of 16 queues open" rxq=4 max_rxq=16
 client_stop s1
 peer_start s16 valea:s,queues=16
 peer s16 tx valea:s all 2048 $B $A 100 gap=200
-peer r16 rx valea:r 200 first=2000
+peer r16 rx valea:r 50 expect=2048
 got_all 2048 "all frames come on these"
 answer_has "queue k modulo 4" wrong_queue=0 queues=512,512,512,512
 peer r16 reconf valea:r 16
 peer s16 tx valea:s all 2048 $B $A 100 gap=200
-peer r16 rx valea:r 200 first=2000
+peer r16 rx valea:r 50 expect=2048
 got_all 2048 "all 16 open again"
 answer_has "queue k to queue k" wrong_queue=0 "queues=$(repeat 16 128)"
 

@@ -23,7 +23,7 @@ counters_mark
 peer a tx valea:0 0 $n $BROADCAST $A 100
 for p in 1 2; do
 	name=$([ $p = 1 ] && echo both || echo ends)
-	peer "$name" rx valea:$p 100 first=2000
+	peer "$name" rx valea:$p 50 expect=$n
 	got_all $n "a broadcast on valea reaches valea:$p"
 	sees_nothing "$name" valeb:$p "and not valeb:$p"
 done
@@ -33,16 +33,16 @@ FLOODED=$n expect_changes "counters of valeb stand still" "valea:0 rx_packets +$
 
 # 2
 peer ends tx valeb:2 0 1 $BROADCAST $A 60
-peer b rx valeb:0 50 first=2000
+peer b rx valeb:0 20 expect=1
 peer both rx valeb:1 50
 expect_eq "valea:0 valeb:2" "$(for s in valea valeb; do
 	ctl -j fdb $s | json "next(e['port'] for e in d['entries'] if e['mac'] == '$A')"
 done | tr '\n' ' ' | sed 's/ $//')" "one address, learned on both, on each in its place"
 peer both tx valea:1 0 $n $A $C 60
 peer both tx valeb:1 0 $n $A $C 60
-peer a rx valea:0 100
+peer a rx valea:0 50 expect=$n
 got_all $n "valea's A is at valea:0"
-peer ends rx valeb:2 100
+peer ends rx valeb:2 50 expect=$n
 got_all $n "valeb's A is at valeb:2"
 sees_nothing b valeb:0 "nobody else has them"
 sees_nothing ends valea:2 "nobody else has them"
@@ -54,5 +54,5 @@ expect_eq 2 "$(ctl -j fdb valeb | json 'len(d["entries"])')" "valeb is not"
 client_stop a
 peer ends detach valea:2
 peer both tx valeb:1 0 $n $A $C 60
-peer ends rx valeb:2 100
+peer ends rx valeb:2 50 expect=$n
 got_all $n "valeb works on when valea's ports go"

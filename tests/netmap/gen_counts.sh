@@ -18,7 +18,7 @@ pair() {
 	local text=$1 count=$2 len=$3 streams=$4
 
 	shift 4
-	# a ring that lasts for a while, should this machine have no time for the receiver
+	# a ring that holds all of it, should this machine have no time for the receiver
 	gen_start rx -i valea:1 -f rx -n "$count" -j -C 4096
 	wait_port valea:1 kind netmap 10
 	"$GEN" -i valea:0 -f tx -n "$count" -l "$len" -j "$@" >"$WORK/tx.out" 2>"$WORK/tx.err" ||
@@ -32,13 +32,13 @@ pair() {
 		"$(gen_json rx 'str(d["sequence"])')" "$text: every number once and in order"
 }
 
-pair "60 bytes" 10000 60 1 -R 10k
-pair "a burst given" 5000 60 1 -R 10k -b 64
-pair "1514 bytes, written in full" 5000 1514 1 -R 10k -o 4
-pair "ranges of addresses" 5000 64 1 -R 10k -s 10.0.0.1:2000-10.0.0.9:3000 -d 10.1.0.1-10.1.0.255
-pair "random addresses" 5000 64 1 -R 10k -z -Z
-pair "9000 bytes, in several slots" 2000 9000 1 -R 4k
-pair "two threads" 10000 60 2 -R 10k -p 2
+pair "60 bytes" 4000 60 1 -R 10k
+pair "a burst given" 4000 60 1 -R 10k -b 64
+pair "1514 bytes, written in full" 4000 1514 1 -R 10k -o 4
+pair "ranges of addresses" 4000 64 1 -R 10k -s 10.0.0.1:2000-10.0.0.9:3000 -d 10.1.0.1-10.1.0.255
+pair "random addresses" 4000 64 1 -R 10k -z -Z
+pair "9000 bytes, in several slots" 800 9000 1 -R 4k
+pair "two threads" 4000 60 2 -R 10k -p 2
 
 # what a loaded machine makes of the rate may be less, but never more
 pps=$(gen_json tx 'd["pps"]')

@@ -36,28 +36,28 @@ carrier_start
 # 1
 for len in 60 61 64 65 127 128 512 1514 2000; do
 	peer a tx vale0:a 0 500 $B $A $len
-	peer b rx vale1:b 100 first=3000
+	peer b rx vale1:b 50 expect=500
 	got_all 500 "$len bytes there"
 	peer b tx vale1:b 0 500 $A $B $len
-	peer a rx vale0:a 100 first=3000
+	peer a rx vale0:a 50 expect=500
 	got_all 500 "$len bytes back"
 done
 
 # 2
 for len in 2049 4096 9000 9216; do
 	peer a tx vale0:a 0 100 $B $A $len
-	peer b rx vale1:b 100 first=3000
+	peer b rx vale1:b 50 expect=100
 	got_all 100 "$len bytes there"
 	peer b tx vale1:b 0 100 $A $B $len
-	peer a rx vale0:a 100 first=3000
+	peer a rx vale0:a 50 expect=100
 	got_all 100 "$len bytes back"
 done
 for seg in 13 14 100; do
 	peer a tx vale0:a 0 5 $B $A 2000 seg=$seg
-	peer b rx vale1:b 100 first=3000
+	peer b rx vale1:b 50 expect=5
 	got_all 5 "2000 bytes in segments of $seg"
 	peer a tx vale0:a 0 5 $B $A 9216 seg=100
-	peer b rx vale1:b 100 first=3000
+	peer b rx vale1:b 50 expect=5
 	got_all 5 "9216 bytes in segments of 100"
 done
 
@@ -76,7 +76,7 @@ done
 peer b rx vale1:b 200
 peer a rx vale0:a 100
 peer a tx vale0:a 0 300 $B $A 100
-peer b rx vale1:b 100 first=3000
+peer b rx vale1:b 50 expect=300
 got_all 300 "after five kills"
 carrier_stop TERM
 clients_stop

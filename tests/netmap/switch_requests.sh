@@ -10,7 +10,7 @@ switch_start --no-huge -m 256
 for case in names numbers modes options info listing persistent wire; do
 	timeout 60 "$VALE_BUILD/tests/netmap/switch-requests" "$SOCKET" $case || die "case $case"
 	ok $case
-	retry 5 sh -c "[ \$('$VALE_BUILD/app/vale-ctl' --socket $SOCKET list | grep -c vale) = 0 ]" ||
+	retry 15 sh -c "[ \$('$VALE_BUILD/app/vale-ctl' --socket $SOCKET list | grep -c vale) = 0 ]" ||
 		die "$case left ports: $(ctl list)"
 done
 timeout 60 "$VALE_BUILD/tests/netmap/switch-requests" "$SOCKET" leave_wire || die "case leave_wire"

@@ -22,7 +22,7 @@ for p in a b c; do ctl create vale0:$p; done
 ctl create vale0:tap0 --tap
 sysctl -qw net.ipv6.conf.tap0.disable_ipv6=1
 ip link set tap0 mtu 9000 up
-wait_port vale0:tap0 link true 5
+wait_port vale0:tap0 link true 15
 
 # 1
 counters_mark
@@ -43,5 +43,5 @@ FLOODED=2 expect_changes "$n lies" "vale0:a rx_packets +$((n + 1))" "vale0:a dro
 run random_headers
 [ "$(port vale0:a drops.bad_slot)" -gt 100 ] || die "random headers were not refused"
 ok "random headers: $(port vale0:a drops.bad_slot) refused, the switch lives"
-for p in a b c tap0; do retry 5 ctl destroy vale0:$p; done
+for p in a b c tap0; do retry 15 ctl destroy vale0:$p; done
 switch_stop || die "the switch did not end well"

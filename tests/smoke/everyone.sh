@@ -86,13 +86,18 @@ mark() {
 	counters_mark
 }
 
+# has_got MEMBER N: so many frames, or more.
+has_got() {
+	[ "$(got "$1" | wc -l)" -ge "$2" ]
+}
+
 # expect_got MEMBER LINE...: just these.
 expect_got() {
 	local who=$1 want
 
 	shift
 	want=$(printf '%s\n' "$@" | sort)
-	retry 5 sh -c "exit \$(($(got "$who" | wc -l) < $#))" || true
+	retry 10 has_got "$who" $# || true
 	[ "$(got "$who")" = "$want" ] || die "$who got: '$(got "$who")' instead of '$want'"
 }
 

@@ -47,7 +47,7 @@ promiscuous_flag() {
 
 # The far end of an interface that came up takes a moment to see it.
 settle() {
-	retry 5 ip netns exec A ping -q -c 1 -W 1 10.7.0.2 || die "$1: A does not reach B"
+	retry 15 ip netns exec A ping -q -c 1 -W 1 10.7.0.2 || die "$1: A does not reach B"
 }
 
 host_pings() {
@@ -77,13 +77,13 @@ ctl attach vale0:va
 ctl attach vale0:vb
 expect_eq false "$(port vale0:va link)" "an interface that is down is a port without link"
 ip link set va up
-wait_port vale0:va link true 5
+wait_port vale0:va link true 15
 neighbours_flush
 settle "up at last"
 pings "up at last" 5 10.7.0.2
 expect_eq true "$(promiscuous va)" "promiscuous while attached"
 ctl detach vale0:va
-retry 2 sh -c "! ip -d link show va | grep -q 'promiscuity [1-9]'" || die "va stays promiscuous"
+retry 15 sh -c "! ip -d link show va | grep -q 'promiscuity [1-9]'" || die "va stays promiscuous"
 ip link set va promisc on
 ctl attach vale0:va
 ctl detach vale0:va
@@ -103,13 +103,13 @@ pings "after refusals" 5 10.7.0.2
 ip link set va down
 ip link set va name vnew
 ip link set vnew up
-wait_port vale0:va link true 5
+wait_port vale0:va link true 15
 neighbours_flush
 settle "renamed"
 pings "renamed" 5 10.7.0.2
 refused EBUSY "on the switch as vale0:va" attach vale1:vnew
 ctl detach vale0:va
-retry 2 sh -c "! ip -d link show vnew | grep -q 'promiscuity [1-9]'" || die "a renamed interface stays promiscuous"
+retry 15 sh -c "! ip -d link show vnew | grep -q 'promiscuity [1-9]'" || die "a renamed interface stays promiscuous"
 host_pings 10.7.0.1 || die "a renamed interface is not given back: $(cat "$WORK/host.out")"
 ok "a renamed interface is given back"
 ip link set vnew down
@@ -121,23 +121,23 @@ ip netns add C
 for letter in -a -h; do
 	ctl $letter vale0:va
 	ip link set va netns C
-	wait_port vale0:va link false 5
+	wait_port vale0:va link false 15
 	ctl -d vale0:va
 	ip -n C link set va netns 1 || ip -n C link set va netns $$
 	ip link set va up
 	ctl $letter vale0:va
-	wait_port vale0:va link true 5
+	wait_port vale0:va link true 15
 	ok "$letter: moved away and come back, attached again"
 	ip link del va
-	wait_port vale0:va link false 5
+	wait_port vale0:va link false 15
 	netns_pair "D$letter" va 10.7.0.1
 	[ "$letter" = -h ] || refused EBUSY "va" attach vale0:va
 	ctl -d vale0:va
 	ctl $letter vale0:va
-	wait_port vale0:va link true 5
+	wait_port vale0:va link true 15
 	ok "$letter: deleted and made anew, attached again"
 	ip netns del "D$letter"
-	wait_port vale0:va link false 5
+	wait_port vale0:va link false 15
 	ctl -d vale0:va
 	ip link show | grep vale-h && die "$letter: the host's tap is left"
 	ip netns add A2
@@ -181,7 +181,7 @@ switch_start --no-huge
 ctl -h vale0:va
 ctl -a vale0:vb
 ctl create vale0:tt --tap
-wait_port vale0:va link true 5
+wait_port vale0:va link true 15
 ip addr replace 10.7.0.100/24 dev va
 host_pings 10.7.0.2 || die "-h after a kill: $(cat "$WORK/host.out")"
 ok "a new switch takes what a killed one had"

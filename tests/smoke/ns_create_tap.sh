@@ -47,8 +47,8 @@ ip link set tb netns B
 address A ta 1
 address B tb 2
 # moved, they were gone for a moment
-wait_port vale0:ta link true 5
-wait_port vale0:tb link true 5
+wait_port vale0:ta link true 15
+wait_port vale0:tb link true 15
 pings "between created taps" 20 10.7.0.2
 
 # 3
@@ -64,7 +64,7 @@ expect_eq '["vale0:n", "vale0:ta", "vale0:tb"]' \
 
 # 4
 ctl detach vale0:ta
-retry 5 sh -c '! ip -n A link show ta' || die "detach left ta behind"
+retry 15 sh -c '! ip -n A link show ta' || die "detach left ta behind"
 expect_eq "true null" "$(port vale0:ta persistent) $(port vale0:ta kind)" "detach keeps the name"
 ctl destroy vale0:ta
 ctl create vale0:ta --tap
@@ -72,7 +72,7 @@ ip link show ta >"$WORK/ta.out" || die "ta was not made again"
 ctl destroy vale0:ta
 ip link show ta >"$WORK/ta.out" 2>&1 && die "destroy left ta behind"
 ctl destroy vale0:tb
-retry 5 sh -c '! ip -n B link show tb' || die "destroy left tb behind"
+retry 15 sh -c '! ip -n B link show tb' || die "destroy left tb behind"
 ok "destroy takes the interface with it"
 
 # 5

@@ -75,7 +75,7 @@ for i in $(seq 0 $((spent - 1))); do ctl detach "vale1:$i"; done
 
 # 5
 ip link del va
-wait_port vale0:a link false 5
+wait_port vale0:a link false 15
 ok "the link is down when its interface is gone"
 ctl detach vale0:a
 netns_pair C va 10.7.0.3

@@ -67,7 +67,7 @@ ctl -d vale0:va
 said=$(ctl -h vale0:va)
 expect_eq "vale0:va is interface va, by AF_PACKET; vale0:va_h is this host" "$said" "-h says what is where"
 ctl attach vale0:vb
-wait_port vale0:va_h link true 5
+wait_port vale0:va_h link true 15
 host_pings 10.7.0.1 || die "-h: the host does not reach A: $(cat "$WORK/host.out")"
 host_pings 10.7.0.2 || die "-h: the host does not reach B: $(cat "$WORK/host.out")"
 ok "-h: the host reaches both"
@@ -77,10 +77,10 @@ pings "beside the host" 20 10.7.0.2
 neighbours_flush
 pings "to the host" 20 10.7.0.100
 iperf3 -s -1 >"$WORK/iperf-server.out" 2>&1 &
-retry 5 sh -c "ss -Hltn sport = 5201 | grep -q ." || die "iperf3 -s does not listen"
+retry 15 sh -c "ss -Hltn sport = 5201 | grep -q ." || die "iperf3 -s does not listen"
 for opt in "" -R; do
 	[ -z "$opt" ] || iperf3 -s -1 >"$WORK/iperf-server.out" 2>&1 &
-	retry 5 sh -c "ss -Hltn sport = 5201 | grep -q ."
+	retry 15 sh -c "ss -Hltn sport = 5201 | grep -q ."
 	# shellcheck disable=SC2086
 	timeout 20 ip netns exec B iperf3 -J -t 1 -c 10.7.0.100 $opt >"$WORK/iperf.out" ||
 		die "iperf3 $opt: $(tail -n 5 "$WORK/iperf.out")"

@@ -43,7 +43,7 @@ pings "9,000-byte frames" 100 10.7.0.2 -M do -s 8972
 
 # 4
 ctl detach vale0:ta
-retry 5 sh -c '! ip -n A link show ta' || die "detach left ta behind"
+retry 15 sh -c '! ip -n A link show ta' || die "detach left ta behind"
 ok "detach removes the tap"
 tap A ta 1
 neighbours_flush
@@ -54,7 +54,7 @@ cpu_ticks() {
 	awk '{ print $14 + $15 }' "/proc/$SWITCH_PID/stat"
 }
 ip netns exec A ip link del ta
-wait_port vale0:ta link false 5
+wait_port vale0:ta link false 15
 ok "a tap deleted from outside has its link down"
 sleep 0.5
 before=$(cpu_ticks)

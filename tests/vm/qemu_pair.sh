@@ -152,7 +152,7 @@ exec {HOST_IN}<>"$WORK/host.in"
 HOST=$!
 tcpdump -Z root -U -n -i tap1 -s 0 -w "$WORK/tap1.pcap" src 10.7.0.1 and tcp 2>"$WORK/tcpdump.err" &
 DUMP=$!
-retry 5 grep -q listening "$WORK/tcpdump.err"
+retry 15 grep -q listening "$WORK/tcpdump.err"
 sizes vale1:a rx
 vm_run vm1a 60 "md5sum </tmp/sent; until nc -w 30 10.7.0.9 5002 </tmp/sent; do sleep 0.2; done"
 average vale1:a rx
@@ -216,7 +216,7 @@ for m in vm1a vm2a; do
 	pings_soon "after the switch was killed" "$m" 30
 done
 kill -KILL "${VM_PID[vm2b]}"
-wait_port vale2:b link false 5
+wait_port vale2:b link false 15
 ok "a machine that ended has its link down"
 vm_stop_all
 for p in vale1:a vale1:b vale2:a vale2:b; do
