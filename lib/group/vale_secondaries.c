@@ -34,22 +34,25 @@
 #define MP_SOCKET "mp_socket_"
 #define IDLE_TICK_MS 1000
 
-/** A process. Made and removed by `vale-life`, except that `vale-memory` removes ended ones.
- */
+/** A process. Made by `vale-life`. When it has ended it is removed by the later of two:
+ * `vale-memory`, which takes its memory back, and who is told by vale_secondaries_take_ended(). */
 struct process {
 	TAILQ_ENTRY(process) next;
 	struct vale_secondary s; /* age_ms: unused */
 	int pidfd;		 /* -1: ended */
+	bool told;		 /* that it has ended; or nobody asks */
 	uint64_t since_ms;
 	char socket[NAME_MAX + 1];
 };
 
+TAILQ_HEAD(process_list, process);
+
 static struct {
 	pthread_mutex_t lock; /* protects processes and slots */
-	TAILQ_HEAD(, process) processes;
-	uint64_t slots;					   /* in use */
-	struct vale_process_id gone[VALE_SECONDARIES_MAX]; /* not yet told */
-	unsigned int nb_gone;
+	struct process_list processes;
+	struct process_list gone; /* their memory is taken back, and they are not yet told */
+	uint64_t slots;		  /* in use */
+	bool asked;		  /* somebody wants to be told */
 	_Atomic unsigned int seen;
 	bool stop;
 	/* vale-life only */
@@ -65,6 +68,7 @@ static struct {
 } g = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.processes = TAILQ_HEAD_INITIALIZER(g.processes),
+	.gone = TAILQ_HEAD_INITIALIZER(g.gone),
 	.epoll_fd = -1,
 	.inotify_fd = -1,
 	.wake_fd = -1,
@@ -303,8 +307,6 @@ ended(struct process *p)
 	pthread_mutex_lock(&g.lock);
 	p->pidfd = -1;
 	p->s.state = VALE_SECONDARY_ENDED;
-	if (g.nb_gone < RTE_DIM(g.gone))
-		g.gone[g.nb_gone++] = p->s.id;
 	pthread_mutex_unlock(&g.lock);
 	if (!has_namesake(p->s.id.ns_pid))
 		remove_arrays(p->s.id.ns_pid);
@@ -446,6 +448,22 @@ vale_secondaries_news_fd(void)
 	return g.news_fd;
 }
 
+/** Its memory is taken back. */
+static void
+forget(struct process *p)
+{
+	pthread_mutex_lock(&g.lock);
+	TAILQ_REMOVE(&g.processes, p, next);
+	if (p->s.slot < VALE_SECONDARIES_MAX)
+		g.slots &= ~(UINT64_C(1) << p->s.slot);
+	if (p->told || !g.asked) {
+		free(p);
+	} else {
+		TAILQ_INSERT_TAIL(&g.gone, p, next);
+	}
+	pthread_mutex_unlock(&g.lock);
+}
+
 void
 vale_secondaries_news(int fd)
 {
@@ -456,12 +474,7 @@ vale_secondaries_news(int fd)
 	g.appeared();
 	while ((p = take_ended()) != NULL) {
 		g.ended(&p->s);
-		pthread_mutex_lock(&g.lock);
-		TAILQ_REMOVE(&g.processes, p, next);
-		if (p->s.slot < VALE_SECONDARIES_MAX)
-			g.slots &= ~(UINT64_C(1) << p->s.slot);
-		pthread_mutex_unlock(&g.lock);
-		free(p);
+		forget(p);
 	}
 }
 
@@ -500,12 +513,24 @@ vale_secondaries_list(struct vale_secondary *out, unsigned int max)
 unsigned int
 vale_secondaries_take_ended(struct vale_process_id *out, unsigned int max)
 {
-	unsigned int n;
+	struct process *p;
+	unsigned int n = 0;
 
 	pthread_mutex_lock(&g.lock);
-	n = RTE_MIN(max, g.nb_gone);
-	memcpy(out, g.gone, n * sizeof(out[0]));
-	g.nb_gone = 0;
+	g.asked = true;
+	while (n < max && (p = TAILQ_FIRST(&g.gone)) != NULL) {
+		out[n++] = p->s.id;
+		TAILQ_REMOVE(&g.gone, p, next);
+		free(p);
+	}
+	TAILQ_FOREACH (p, &g.processes, next) {
+		if (n == max)
+			break;
+		if (p->pidfd >= 0 || p->told)
+			continue;
+		out[n++] = p->s.id;
+		p->told = true;
+	}
 	pthread_mutex_unlock(&g.lock);
 	return n;
 }
@@ -597,11 +622,21 @@ vale_secondaries_start(vale_secondary_appeared_t appeared_fn, vale_secondary_end
 	return ret;
 }
 
-void
-vale_secondaries_stop(void)
+static void
+free_all(struct process_list *l)
 {
 	struct process *p;
 
+	while ((p = TAILQ_FIRST(l)) != NULL) {
+		TAILQ_REMOVE(l, p, next);
+		close_fd(&p->pidfd);
+		free(p);
+	}
+}
+
+void
+vale_secondaries_stop(void)
+{
 	if (g.running) {
 		pthread_mutex_lock(&g.lock);
 		g.stop = true;
@@ -610,12 +645,10 @@ vale_secondaries_stop(void)
 		pthread_join(g.thread, NULL);
 		g.running = false;
 	}
-	while ((p = TAILQ_FIRST(&g.processes)) != NULL) {
-		TAILQ_REMOVE(&g.processes, p, next);
-		close_fd(&p->pidfd);
-		free(p);
-	}
+	free_all(&g.processes);
+	free_all(&g.gone);
 	g.slots = 0;
+	g.asked = false;
 	close_fd(&g.epoll_fd);
 	close_fd(&g.inotify_fd);
 	close_fd(&g.wake_fd);

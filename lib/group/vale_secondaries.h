@@ -71,10 +71,10 @@ void vale_secondaries_serve(struct vale_server *server);
 void vale_secondaries_stop(void);
 
 /**
- * Who has ended since the last call, as far as they can be told; up to VALE_SECONDARIES_MAX. Any
- * one thread.
+ * Who has ended and was not told yet; those who do not fit are told by the next call. Nobody is
+ * kept for it before the first call. Any one thread.
  *
- * @return how many were written to @p out.
+ * @return how many were written to @p out; less than @p max: these were all.
  */
 unsigned int vale_secondaries_take_ended(struct vale_process_id *out, unsigned int max);
 

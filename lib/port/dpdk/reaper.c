@@ -71,10 +71,13 @@ static void
 bury_ended(void)
 {
 	struct vale_process_id id[VALE_SECONDARIES_MAX];
-	unsigned int nb = vale_secondaries_take_ended(id, RTE_DIM(id));
+	unsigned int nb;
 
-	for (unsigned int i = 0; i < nb; i++)
-		dpdk_reaper_bury(&id[i]);
+	do {
+		nb = vale_secondaries_take_ended(id, RTE_DIM(id));
+		for (unsigned int i = 0; i < nb; i++)
+			dpdk_reaper_bury(&id[i]);
+	} while (nb == RTE_DIM(id));
 }
 
 /* Processes without a port, or that gave theirs back before they ended. */
@@ -159,6 +162,7 @@ dpdk_reaper_init(const struct dpdk_reaper_conf *conf, struct vale_server *server
 	if (r.timer_fd < 0)
 		return -errno;
 	vale_group_on_ended(dpdk_reaper_bury);
+	(void)vale_secondaries_take_ended(NULL, 0); /* from now on they are kept for us */
 	ret = vale_server_watch(server, r.timer_fd, work, NULL);
 	return ret < 0 ? ret : vale_server_every(server, LOOK_MS, look_for_dead, NULL);
 }
