@@ -17,6 +17,17 @@
 /* Doorbells read in one go. */
 #define DOORBELLS_MAX 512
 
+static void
+call_watchers(struct vale_conn *c)
+{
+	struct vale_conn_watcher *w;
+
+	while ((w = TAILQ_FIRST(&c->watchers)) != NULL) {
+		TAILQ_REMOVE(&c->watchers, w, next);
+		w->fn(w->arg);
+	}
+}
+
 void
 conn_free(struct vale_conn *c)
 {
@@ -30,6 +41,7 @@ conn_free(struct vale_conn *c)
 	/* workers may send on the socket until this returns */
 	if (c->on_close != NULL)
 		c->on_close(c->on_close_arg);
+	call_watchers(c);
 	close(c->src.fd);
 	s->nb_conns--;
 }
@@ -39,6 +51,18 @@ vale_conn_on_close(struct vale_conn *c, void (*fn)(void *arg), void *arg)
 {
 	c->on_close = fn;
 	c->on_close_arg = arg;
+}
+
+void
+vale_conn_watch(struct vale_conn *c, struct vale_conn_watcher *w)
+{
+	TAILQ_INSERT_TAIL(&c->watchers, w, next);
+}
+
+void
+vale_conn_unwatch(struct vale_conn *c, struct vale_conn_watcher *w)
+{
+	TAILQ_REMOVE(&c->watchers, w, next);
 }
 
 void
@@ -277,6 +301,7 @@ conn_open(struct vale_server *s, int fd)
 	}
 	c->s = s;
 	TAILQ_INIT(&c->replies);
+	TAILQ_INIT(&c->watchers);
 	c->src.fd = fd;
 	c->src.fn = conn_event;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c->peer, &len) < 0 ||

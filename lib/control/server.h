@@ -51,6 +51,7 @@ struct vale_conn {
 	struct ucred peer;
 	void (*on_close)(void *arg);
 	void *on_close_arg;
+	TAILQ_HEAD(, vale_conn_watcher) watchers;
 	void (*on_doorbell)(void *arg, unsigned int nb);
 	void *on_doorbell_arg;
 	TAILQ_HEAD(, reply_to) replies; /**< of requests not answered yet, the latest first */

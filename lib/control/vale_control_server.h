@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "vale_control_proto.h"
@@ -24,6 +25,13 @@
 
 struct vale_server;
 struct vale_conn;
+
+/** Somebody who wants to know of a connection's end. */
+struct vale_conn_watcher {
+	void (*fn)(void *arg); /**< called once, then it is off the connection */
+	void *arg;
+	TAILQ_ENTRY(vale_conn_watcher) next; /**< the server's */
+};
 
 /**
  * A request's handler. Must answer with vale_conn_reply() or vale_conn_refuse(), now or later (then
@@ -98,6 +106,10 @@ void vale_conn_on_doorbell(struct vale_conn *c, void (*fn)(void *arg, unsigned i
 /** Whether something is bound to the connection already. A handler that would bind refuses then,
  * with EBUSY. */
 bool vale_conn_bound(const struct vale_conn *c);
+/** Have @p w called when the connection ends, beside its on_close and before its socket is closed;
+ * as many as one likes. @p w stays the caller's, until it is called or unwatched. */
+void vale_conn_watch(struct vale_conn *c, struct vale_conn_watcher *w);
+void vale_conn_unwatch(struct vale_conn *c, struct vale_conn_watcher *w);
 /** Close it after this event; on_close is called then. */
 void vale_conn_close(struct vale_conn *c);
 

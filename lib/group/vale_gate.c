@@ -13,13 +13,17 @@
 
 /* How often locks are looked at. */
 #define LOOK_US 500
+/* Requests of one connection that wait. */
+#define OF_CONN_MAX 16
 
 /** A request that waits. */
 struct deferred {
 	TAILQ_ENTRY(deferred) next;
 	struct vale_conn *conn; /**< NULL: who asked has gone */
+	struct vale_conn_watcher end;
 	vale_handler_t fn;
 	void *arg;
+	uint64_t until_ms; /**< how long it waits */
 	union {
 		struct vale_ctl_hdr hdr;
 		char buf[VALE_CTL_MSG_SZ_MAX];
@@ -29,9 +33,11 @@ struct deferred {
 static struct {
 	struct vale_server *server;
 	int free_fd; /* rung by vale-memory */
+	unsigned int wait_ms;
 	TAILQ_HEAD(, deferred) waiting;
-	bool asked;   /* vale-memory looks, or has rung */
-	bool running; /* a handler that was put aside */
+	bool asked;	   /* vale-memory looks, or has rung */
+	bool running;	   /* a handler that was put aside */
+	uint64_t until_ms; /* to vale-memory, which reads it when it is asked */
 	/* written by vale-memory before it rings */
 	const char *held; /* a lock that is not free; NULL: none */
 } gate = {.free_fd = -1, .waiting = TAILQ_HEAD_INITIALIZER(gate.waiting)};
@@ -49,9 +55,7 @@ now_ms(void)
 static void
 await_locks(void *arg __attribute__((unused)))
 {
-	uint64_t end = now_ms() + VALE_GATE_WAIT_MS;
-
-	while ((gate.held = vale_locks_held()) != NULL && now_ms() < end &&
+	while ((gate.held = vale_locks_held()) != NULL && now_ms() < gate.until_ms &&
 		!vale_memory_thread_ends())
 		usleep(LOOK_US);
 	vale_memory_thread_rest();
@@ -63,15 +67,30 @@ ask(void)
 {
 	if (gate.asked || TAILQ_EMPTY(&gate.waiting))
 		return;
+	/* the first has waited for the longest */
+	gate.until_ms = TAILQ_FIRST(&gate.waiting)->until_ms;
 	gate.asked = vale_memory_thread_post(await_locks, NULL) == 0;
 }
 
 static void
-on_close(void *arg)
+on_conn_end(void *arg)
 {
 	struct deferred *d = arg;
 
 	d->conn = NULL;
+}
+
+/** Locks have not become free while it waited. */
+static void
+give_up(struct deferred *d)
+{
+	if (d->conn == NULL)
+		return;
+	vale_conn_unwatch(d->conn, &d->end);
+	vale_conn_refuse(d->conn, &d->msg.hdr, EAGAIN,
+		"DPDK's %s is held by a process that is stopped, or was killed and cannot "
+		"be helped: see the switch's log; ports and traffic go on",
+		gate.held);
 }
 
 static void
@@ -79,35 +98,55 @@ run(struct deferred *d)
 {
 	if (d->conn == NULL)
 		return;
-	vale_conn_on_close(d->conn, NULL, NULL);
-	if (gate.held != NULL) {
-		vale_conn_refuse(d->conn, &d->msg.hdr, EAGAIN,
-			"DPDK's %s is held by a process that is stopped, or was killed and cannot "
-			"be helped: see the switch's log; ports and traffic go on",
-			gate.held);
-		return;
-	}
+	vale_conn_unwatch(d->conn, &d->end);
 	gate.running = true;
 	d->fn(d->arg, d->conn, &d->msg.hdr);
 	gate.running = false;
 }
 
+/** The first, if it is its turn; one at a time while locks are free, for its handler may take one.
+ */
+static struct deferred *
+next_due(uint64_t now)
+{
+	struct deferred *d = TAILQ_FIRST(&gate.waiting);
+
+	return d != NULL && (gate.held == NULL || now >= d->until_ms) ? d : NULL;
+}
+
 static void
 on_free(void *arg __attribute__((unused)), int fd)
 {
-	struct deferred *d = TAILQ_FIRST(&gate.waiting);
+	uint64_t now = now_ms();
+	struct deferred *d;
 	eventfd_t nb;
 
 	if (eventfd_read(fd, &nb) < 0)
 		return;
-	if (d != NULL) {
+	while ((d = next_due(now)) != NULL) {
 		TAILQ_REMOVE(&gate.waiting, d, next);
-		run(d);
+		if (gate.held == NULL)
+			run(d);
+		else
+			give_up(d);
 		free(d);
+		if (gate.held == NULL)
+			break;
 	}
 	vale_memory_thread_resume();
 	gate.asked = false;
 	ask();
+}
+
+static unsigned int
+nb_of(const struct vale_conn *c)
+{
+	const struct deferred *d;
+	unsigned int nb = 0;
+
+	TAILQ_FOREACH (d, &gate.waiting, next)
+		nb += d->conn == c;
+	return nb;
 }
 
 bool
@@ -115,23 +154,32 @@ vale_gate_defer(struct vale_conn *c, const struct vale_ctl_hdr *msg, vale_handle
 {
 	struct deferred *d;
 
-	if (gate.running || gate.free_fd < 0 || vale_conn_bound(c))
+	if (gate.running || gate.free_fd < 0)
 		return false;
+	if (nb_of(c) == OF_CONN_MAX) {
+		vale_conn_refuse(
+			c, msg, EBUSY, "%u requests of this connection wait already", OF_CONN_MAX);
+		return true;
+	}
 	d = calloc(1, sizeof(*d));
-	if (d == NULL)
-		return false;
+	if (d == NULL) {
+		vale_conn_refuse(c, msg, ENOMEM, "no memory to wait until DPDK's locks are free");
+		return true;
+	}
 	d->conn = c;
+	d->until_ms = now_ms() + gate.wait_ms;
 	d->fn = fn;
 	d->arg = arg;
 	memcpy(&d->msg, msg, msg->size);
 	TAILQ_INSERT_TAIL(&gate.waiting, d, next);
-	vale_conn_on_close(c, on_close, d);
+	d->end = (struct vale_conn_watcher){.fn = on_conn_end, .arg = d};
+	vale_conn_watch(c, &d->end);
 	ask();
 	return true;
 }
 
 int
-vale_gate_start(struct vale_server *server)
+vale_gate_start(struct vale_server *server, unsigned int wait_ms)
 {
 	int ret;
 
@@ -139,6 +187,7 @@ vale_gate_start(struct vale_server *server)
 	if (gate.free_fd < 0)
 		return -errno;
 	gate.server = server;
+	gate.wait_ms = wait_ms;
 	ret = vale_server_watch(server, gate.free_fd, on_free, NULL);
 	if (ret < 0) {
 		close(gate.free_fd);
@@ -155,7 +204,7 @@ vale_gate_stop(void)
 	while ((d = TAILQ_FIRST(&gate.waiting)) != NULL) {
 		TAILQ_REMOVE(&gate.waiting, d, next);
 		if (d->conn != NULL)
-			vale_conn_on_close(d->conn, NULL, NULL);
+			vale_conn_unwatch(d->conn, &d->end);
 		free(d);
 	}
 	if (gate.free_fd >= 0) {

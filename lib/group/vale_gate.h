@@ -20,8 +20,12 @@
 
 #include "vale_control_server.h"
 
-/** Watch on @p server. Before it starts. Without it nothing is put aside. 0 or -errno. */
-int vale_gate_start(struct vale_server *server);
+/** How long a request waits at most. More than it takes to let go of several nested locks. */
+#define VALE_GATE_WAIT_MS 8000
+
+/** Watch on @p server. Before it starts. Without it nothing is put aside. @p wait_ms: how long a
+ * request waits at most, VALE_GATE_WAIT_MS. 0 or -errno. */
+int vale_gate_start(struct vale_server *server, unsigned int wait_ms);
 
 /** Forget what is put aside. `vale-memory` has ended, the server does not run. Idempotent. */
 void vale_gate_stop(void);
@@ -30,16 +34,13 @@ void vale_gate_stop(void);
  * Called first in a handler: have it called again when locks are free.
  *
  * @param fn, arg
- *   The handler. If locks do not become free in VALE_GATE_WAIT_MS, the request is refused with
- *   EAGAIN instead.
+ *   The handler. If locks do not become free in time, the request is refused with EAGAIN instead.
  * @return
- *   true: it is put aside, the handler returns at once. false: go on; so it is where no secondary
- *   can be, and when the handler is called again.
+ *   true: it is put aside, or refused (EBUSY: too many of this connection wait; ENOMEM); the
+ * handler returns at once. false: go on; so it is where no secondary can be, and when the handler
+ * is called again.
  */
 bool vale_gate_defer(
 	struct vale_conn *c, const struct vale_ctl_hdr *msg, vale_handler_t fn, void *arg);
-
-/** How long a request waits at most. More than it takes to let go of several nested locks. */
-#define VALE_GATE_WAIT_MS 8000
 
 #endif /* VALE_GATE_H */

@@ -206,7 +206,7 @@ vale_group_watch(struct vale_server *server)
 		return ret;
 	thread.news_fd = vale_secondaries_news_fd();
 	ret = vale_memory_thread_start(&thread);
-	return ret < 0 ? ret : vale_gate_start(server);
+	return ret < 0 ? ret : vale_gate_start(server, VALE_GATE_WAIT_MS);
 }
 
 void

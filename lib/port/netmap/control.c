@@ -7,6 +7,7 @@
 #include <rte_common.h>
 
 #include "netmap_port.h"
+#include "vale_gate.h"
 #include "vale_log.h"
 
 static int
@@ -89,6 +90,13 @@ dispatch(struct nm_call *c, uint16_t version)
 	return ret < 0 ? ret : handlers[c->reqtype](c);
 }
 
+/* Whether a device may be made or closed, for which locks of DPDK's must be free. */
+static bool
+needs_device(uint16_t reqtype)
+{
+	return reqtype == NETMAP_REQ_VALE_ATTACH || reqtype == NETMAP_REQ_VALE_DETACH;
+}
+
 static void
 handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 {
@@ -96,6 +104,9 @@ handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 	struct nm_call c = {.conn = conn, .reqtype = req->reqtype};
 	int ret;
 
+	if (needs_device(req->reqtype) && vale_conn_is_operator(conn) &&
+		vale_gate_defer(conn, msg, handle_ctrl, arg))
+		return;
 	memcpy(c.text, req->name, sizeof(req->name));
 	memcpy(c.reply.name, req->name, sizeof(req->name));
 	memcpy(c.reply.body, req->body, sizeof(req->body));
