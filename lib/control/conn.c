@@ -224,7 +224,7 @@ conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut,
 	}
 	if (fd >= 0 && !request)
 		close_stray(c->s, fd);
-	if (n > 0 && !request)
+	if (n > 0 && !request && log_limit_pass(&c->s->junk))
 		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
 			c->peer.pid);
 	if (request)

@@ -87,7 +87,7 @@ conn_send(struct vale_conn *c, const void *buf, size_t size, const int *fds, uns
 
 	if (ret == 0)
 		return;
-	if (ret != -EPIPE && ret != -ECONNRESET)
+	if (ret != -EPIPE && ret != -ECONNRESET && log_limit_pass(&c->s->unread))
 		VALE_LOG(WARNING, "process %d does not take its answers (%s); connection closed",
 			c->peer.pid, strerror(-ret));
 	vale_conn_close(c);

@@ -58,6 +58,12 @@ struct vale_conn {
 	unsigned int nb_replies;
 };
 
+/** Lines of a kind that strangers cause, as many as they like. */
+struct log_limit {
+	unsigned int nb;       /**< said in this time */
+	unsigned int left_out; /**< not said */
+};
+
 struct handler {
 	size_t min_size;
 	vale_handler_t fn;
@@ -75,6 +81,8 @@ struct vale_server {
 	struct handler handlers[SERVER_TYPES_MAX];
 	unsigned int nb_conns;
 	struct closer *closer;
+	struct log_limit junk;	 /**< what is not a request */
+	struct log_limit unread; /**< answers that nobody takes */
 	pthread_t thread;
 	bool running;
 	_Atomic bool stop; /**< leave the loop behind the handler that runs; any thread */
@@ -90,6 +98,11 @@ void source_bury(struct vale_server *s, struct source *src);
 void source_free_dead(struct vale_server *s);
 /** Whether it is a timer, whose descriptor is the server's. */
 bool source_is_timer(const struct source *src);
+
+/* ---- vale_control_server.c ---- */
+
+/** Whether one more line may be said; if not, it is counted. */
+bool log_limit_pass(struct log_limit *l);
 
 /* ---- conn.c ---- */
 

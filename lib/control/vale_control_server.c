@@ -20,6 +20,9 @@
 #include "vale_log.h"
 
 #define EVENTS_MAX 1024
+/* Of lines that strangers cause so many are said in so many milliseconds. */
+#define LOG_LINES 10
+#define LOG_MS 5000
 
 /* ---- the loop ---- */
 
@@ -64,6 +67,39 @@ round_of_events(struct vale_server *s, int timeout_ms)
 	}
 	source_free_dead(s);
 }
+
+/* ---- lines that strangers cause ---- */
+
+bool
+log_limit_pass(struct log_limit *l)
+{
+	if (l->nb == LOG_LINES) {
+		l->left_out++;
+		return false;
+	}
+	l->nb++;
+	return true;
+}
+
+static void
+log_limit_renew(struct log_limit *l, const char *what)
+{
+	if (l->left_out > 0)
+		VALE_LOG(WARNING, "%u more %s; said %u times in %u s at most", l->left_out, what,
+			LOG_LINES, LOG_MS / 1000);
+	*l = (struct log_limit){0};
+}
+
+static void
+renew_log_limits(void *arg)
+{
+	struct vale_server *s = arg;
+
+	log_limit_renew(&s->junk, "messages were no requests, their connections closed");
+	log_limit_renew(&s->unread, "clients did not take their answers, connections closed");
+}
+
+/* ---- events ---- */
 
 static void
 stopper_event(struct vale_server *s, struct source *src, uint32_t events)
@@ -197,6 +233,8 @@ vale_server_create(const struct vale_listener_conf *conf)
 	ret = source_add(s, &s->accept, EPOLLIN);
 	if (ret == 0)
 		ret = source_add(s, &s->stopper, EPOLLIN);
+	if (ret == 0)
+		ret = vale_server_every(s, LOG_MS, renew_log_limits, s);
 	if (ret == 0)
 		return s;
 

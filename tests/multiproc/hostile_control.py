@@ -73,6 +73,17 @@ def group_mac(path):
             Client(path).attach("valea:x", mac=bytes(6))]
 
 
+def junk(path):
+    for i in range(300):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(path)
+        s.send(b"junk%d" % i)
+        if s.recv(1):
+            return ["answered"]
+        s.close()
+    return ["done"]
+
+
 def many(path):
     conns = []
     for _ in range(40):

@@ -6,7 +6,8 @@
 #  1. One connection that holds a port and waits for another, in both orders.
 #  2. A group address, and the zero address, as a port's own.
 #  3. No descriptors left in the middle of an attach with 16 queues.
-#  4. No descriptors left for new clients: they are turned away, and the switch does not spin.
+#  4. 300 messages that are no requests: the log has ten of them, and how many more there were.
+#  5. No descriptors left for new clients: they are turned away, and the switch does not spin.
 . "$(dirname "$0")/../lib.sh"
 
 switch_start
@@ -41,6 +42,11 @@ expect_eq "0" "$(hostile queues)" "with enough it is not"
 no_ports
 
 # 4
+expect_eq "done" "$(hostile junk)" "who sends what is no request is hung up on"
+nb=$(grep -c "sent what is not a request" "$WORK/switch.err")
+[[ $nb -ge 10 && $nb -le 30 ]] || die "$nb lines of 300 are in the log"
+
+# 5
 prlimit --pid "$SWITCH_PID" --nofile=$((used + 4)):
 hostile many 2 >/dev/null &
 crowd=$!
@@ -57,5 +63,9 @@ wait "$crowd"
 prlimit --pid "$SWITCH_PID" --nofile=1024:
 expect_eq "0" "$(hostile queues)" "afterwards clients are served again"
 no_ports
+retry 8 grep -q "more messages were no requests" "$WORK/switch.err" || die "nobody says how many lines are left out"
+nb=$(grep -c "sent what is not a request" "$WORK/switch.err")
+more=$(sed -n 's/.*vale-switch: \([0-9]*\) more messages were no requests.*/\1/p' "$WORK/switch.err" | awk "{ n += \$1 } END { print n }")
+expect_eq 300 $((nb + more)) "of 300 lines $nb are in the log, and that there were $more more"
 [ "$(wc -c <"$WORK/switch.err")" -lt 20000 ] || die "the log is flooded"
 ok "the log is not flooded"
