@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #include "bind.h"
 #include "vale_control_proto.h"
@@ -95,8 +94,11 @@ bind_connect(struct nm_bind *b, struct vale_conn *c, const struct nm_offsets *of
 
 	b->conn = c;
 	ret = nm_port_watch_conn(b->port, c);
-	if (ret == 0)
+	if (ret == 0) {
 		ret = nm_sleepers_update(b->port, NULL);
+		if (ret < 0)
+			nm_port_unwatch_conn(b->port, c);
+	}
 	if (ret < 0) {
 		snprintf(why, VALE_CTL_TEXT_SZ, "%s: %s", b->name, strerror(-ret));
 		b->conn = NULL;
@@ -112,7 +114,7 @@ bind_disconnect(struct nm_bind *b)
 {
 	struct nm_port *p = b->port;
 
-	epoll_ctl(p->wait_fd, EPOLL_CTL_DEL, vale_conn_fd(b->conn), NULL);
+	nm_port_unwatch_conn(p, b->conn);
 	nm_sleepers_remove(p, b);
 	nm_bind_release_rings(b);
 	vale_conn_on_close(b->conn, NULL, NULL);

@@ -58,6 +58,8 @@ struct nm_port *nm_port_create(
 void nm_port_free(struct nm_port *p);
 /** Doorbells of a connection wake the port's workers from now on. Returns 0 or -errno. */
 int nm_port_watch_conn(struct nm_port *p, struct vale_conn *c);
+/** And no longer. */
+void nm_port_unwatch_conn(struct nm_port *p, struct vale_conn *c);
 /** A bind's connection has ended. @p arg: struct nm_bind. */
 void nm_port_conn_closed(void *arg);
 /** Doorbells were read. @p arg: struct nm_port. */

@@ -105,6 +105,12 @@ nm_port_watch_conn(struct nm_port *p, struct vale_conn *c)
 	return epoll_ctl(p->wait_fd, EPOLL_CTL_ADD, vale_conn_fd(c), &ev) < 0 ? -errno : 0;
 }
 
+void
+nm_port_unwatch_conn(struct nm_port *p, struct vale_conn *c)
+{
+	epoll_ctl(p->wait_fd, EPOLL_CTL_DEL, vale_conn_fd(c), NULL);
+}
+
 static int
 port_make_queues(struct nm_port *p)
 {
