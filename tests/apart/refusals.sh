@@ -10,6 +10,7 @@
 #  4. The request itself, as no net_vale would send it: bad names, group and zero addresses, a port reserved for another
 #     user; a connection that is asked for and not used goes.
 #  5. The operator takes the port: link down, it stays away; removed and attached again it is there.
+#  6. The port goes with its process, also if a forked child keeps all its descriptors.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/multiproc/peer.sh
@@ -132,7 +133,11 @@ peer a tx net_vale0 0 10 $BROADCAST $A 60
 wait_port valea:a rx_packets 10 15
 ok "removed and attached again it is there"
 
-# a killed client's port
+# 6
+peer a fork
+child=$(value pid)
 client_kill a
 port_goes valea:a
-ok "the port goes with its process"
+kill -0 "$child" || die "the child has ended, too"
+kill -KILL "$child"
+ok "the port goes with its process, not with a child that keeps its descriptors"

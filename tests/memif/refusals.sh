@@ -7,7 +7,8 @@
 #  2. Stock testpmd hears the reason; told to detach, it hears that, too, and comes back when its port is started.
 #  3. Who has no right to the socket is refused by the kernel; a group that is named has it.
 #  4. A port that is reserved for a user: another user is refused, and told why.
-#  5. A switch that has no descriptors left turns clients away, and takes them again when it has.
+#  5. A user who opens more connections than there may be half-way loses his own, not another's.
+#  6. A switch that has no descriptors left turns clients away, and takes them again when it has.
 # What can be wrong in the handshake itself: hostile.sh.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -103,6 +104,37 @@ pkill -KILL -P "$echo" || kill -KILL "$echo"
 wait "$echo" 2>/dev/null || true
 
 # 5
+PYTHONPATH=$(dirname "$0") python3 - "$MEMIF" <<'PYTHON' || die "a user pushes out another's connections"
+import os
+from memif_client import ACK, Client, Refused
+
+early = Client()
+told, tell = os.pipe()
+wait, hold = os.pipe()
+if os.fork() == 0:
+    os.close(hold)
+    os.setuid(4712)
+    crowd = [Client("valea:c") for _ in range(100)]
+    turned_away = 0
+    for c in crowd[:37]:
+        try:
+            c.hear(ACK)
+        except Refused as e:
+            turned_away += "too many clients" in e.args[1]
+    os.write(tell, bytes([turned_away]))
+    os.read(wait, 1)  # until the parent closes its end
+    os._exit(0)
+assert os.read(told, 1) == bytes([37]), "not his oldest were turned away"
+late = [Client("valea:r%d" % i) for i in range(10)]
+early.up()
+late[0].init()
+os.close(hold)
+os.wait()
+PYTHON
+ok "a crowd of another user's half-way is in nobody's way"
+
+# 6
+sleep 0.3 # until the switch has closed all of those
 before=$(find "/proc/$SWITCH_PID/fd" -mindepth 1 | wc -l)
 prlimit --pid "$SWITCH_PID" --nofile=$((before + 20))
 PYTHONPATH=$(dirname "$0") python3 - "$MEMIF" <<'PYTHON' || die "a switch without descriptors does not turn clients away"

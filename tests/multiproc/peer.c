@@ -122,6 +122,20 @@ cmd_free(const struct peer_cmd *c)
 	peer_ok("mbufs=%u own=%u", rte_mempool_avail_count(peer_pool()), peer_own_free());
 }
 
+/* A child that has all that we have, and does nothing. */
+static void
+cmd_fork(const struct peer_cmd *c)
+{
+	pid_t pid = fork();
+
+	while (pid == 0)
+		pause();
+	if (pid < 0)
+		peer_fail("fork: %s", strerror(errno));
+	else
+		peer_ok("pid=%d", pid);
+}
+
 static const struct {
 	const char *verb;
 	int nb_words; /* at least, the verb among them */
@@ -133,6 +147,7 @@ static const struct {
 	{"bench", 6, peer_cmd_bench, "TXPORT RXPORT DST MS LEN: cycles a frame in bursts"},
 	{"cycle", 3, peer_cmd_cycle, "N DEVARGS: attach and detach N times"},
 	{"detach", 2, peer_cmd_detach, "PORT"},
+	{"fork", 1, cmd_fork, ": a child that keeps all descriptors"},
 	{"free", 1, cmd_free, ": what is free in the switch's pool and in one's own"},
 	{"hold", 2, peer_cmd_hold,
 		"N: take N mbufs of the switch's pool, or what there are, and keep them"},

@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "memif_port.h"
 #include "vale_log.h"
 
-/* Connections that have no port yet; the oldest gives way to one more. */
+/* Connections that have no port yet; the oldest gives way to one more, of the user who has most. */
 #define HALF_MAX 64
 /* How long one may take until it has, in seconds. */
 #define HALF_S 5
@@ -75,6 +76,10 @@ conn_free(struct memif_conn *c)
 {
 	vale_server_unwatch(memif.server, c->fd);
 	close(c->fd);
+	if (c->pidfd >= 0) {
+		vale_server_unwatch(memif.server, c->pidfd);
+		close(c->pidfd);
+	}
 	memif.nb_half -= c->state != MEMIF_STATE_UP;
 	TAILQ_REMOVE(&memif.conns, c, next);
 	port_free(c->port);
@@ -228,18 +233,49 @@ on_readable(void *arg, int sock)
 
 /* ---- coming and going ---- */
 
-/* The oldest connection without a port: it has had its time. */
-static void
-close_oldest_half(void)
+/** A user with connections without a port. */
+struct half_user {
+	uid_t uid;
+	unsigned int nb;
+	struct memif_conn *oldest;
+};
+
+static struct half_user *
+half_user_of(struct half_user *u, unsigned int *nb_users, uid_t uid)
 {
+	for (unsigned int i = 0; i < *nb_users; i++) {
+		if (u[i].uid == uid)
+			return &u[i];
+	}
+	u[*nb_users] = (struct half_user){.uid = uid};
+	return &u[(*nb_users)++];
+}
+
+/* The oldest connection without a port, of the user who has most of them: who opens many pushes out
+ * his own. @p uid is about to have one more. */
+static void
+close_oldest_half(uid_t uid)
+{
+	struct half_user u[HALF_MAX + 1], *one = u;
+	unsigned int nb = 0, total = 0;
 	struct memif_conn *c;
 
+	half_user_of(u, &nb, uid)->nb++;
 	TAILQ_FOREACH (c, &memif.conns, next) {
-		if (c->state != MEMIF_STATE_UP)
-			break;
+		if (c->state == MEMIF_STATE_UP || total++ >= HALF_MAX)
+			continue;
+		one = half_user_of(u, &nb, c->uid);
+		one->nb++;
+		if (one->oldest == NULL)
+			one->oldest = c;
 	}
-	if (c != NULL)
-		memif_conn_refuse(c, EAGAIN, "too many clients connect at once");
+	one = u;
+	for (unsigned int i = 1; i < nb; i++) {
+		if (one->oldest == NULL || u[i].nb > one->nb)
+			one = &u[i];
+	}
+	if (one->oldest != NULL)
+		memif_conn_refuse(one->oldest, EAGAIN, "too many clients connect at once");
 }
 
 struct memif_conn *
@@ -248,13 +284,14 @@ memif_conn_open_for(int fd, pid_t pid, uid_t uid)
 	struct memif_conn *c = calloc(1, sizeof(*c));
 
 	if (memif.nb_half >= HALF_MAX)
-		close_oldest_half();
+		close_oldest_half(uid);
 	if (c == NULL || vale_server_watch(memif.server, fd, on_readable, c) < 0) {
 		free(c);
 		close(fd);
 		return NULL;
 	}
 	c->fd = fd;
+	c->pidfd = -1;
 	c->pid = pid;
 	c->uid = uid;
 	clock_gettime(CLOCK_MONOTONIC, &c->since);
@@ -264,6 +301,24 @@ memif_conn_open_for(int fd, pid_t pid, uid_t uid)
 		return c;
 	memif_conn_close(c);
 	return NULL;
+}
+
+static void
+on_process_ended(void *arg, int pidfd)
+{
+	memif_conn_close(arg);
+}
+
+void
+memif_conn_watch_process(struct memif_conn *c)
+{
+	int pidfd = c->pid == 0 ? -1 : (int)syscall(SYS_pidfd_open, c->pid, 0);
+
+	if (pidfd >= 0 && vale_server_watch(memif.server, pidfd, on_process_ended, c) < 0) {
+		close(pidfd);
+		pidfd = -1;
+	}
+	c->pidfd = pidfd;
 }
 
 void

@@ -107,6 +107,7 @@ enum memif_state {
 /** A client's connection. Control thread only. */
 struct memif_conn {
 	int fd;
+	int pidfd; /**< of the process whose end is the port's, too; -1: none is watched */
 	pid_t pid;
 	uid_t uid;
 	enum memif_state state;
@@ -145,6 +146,8 @@ struct memif_port *memif_port_create(struct memif_conn *c);
 void memif_conn_open(int fd);
 /** The same for a client that is known. Returns its connection, NULL if there is none. */
 struct memif_conn *memif_conn_open_for(int fd, pid_t pid, uid_t uid);
+/** Close it also when its process ends, whoever keeps its socket; if that cannot be seen, not. */
+void memif_conn_watch_process(struct memif_conn *c);
 /** Tell the client why, and part: its port goes. */
 void memif_conn_refuse(struct memif_conn *c, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -86,6 +86,8 @@ handle_open(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 		vale_conn_refuse(
 			conn, msg, ENOMEM, "%s: no memory for a memif connection", name.full);
 	} else {
+		/* net_vale does not work on in a child of fork(); another memif client may */
+		memif_conn_watch_process(c);
 		c->has_mac = req->has_mac != 0;
 		memcpy(c->mac, req->mac, sizeof(c->mac));
 		tell_mac(req, &name, r.mac);
