@@ -2,7 +2,10 @@
 /* What the switch answers, case by case, as real netmap was seen to, but for names that the manual
  * page forbids. */
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -344,6 +347,88 @@ leave_wire(void)
 	CHECK(newif("w1") == 0 && attach("vale0:w1") == 0 && newif("w2") == 0);
 }
 
+/* ---- extra buffers ---- */
+
+#define MANY_EXTRA 100000
+
+/* All of them are in the list, once. */
+static void
+check_list(const struct client *c, uint32_t nb)
+{
+	uint32_t idx = c->nifp->ni_bufs_head, n = 0;
+	uint8_t *seen = calloc(c->region->nb_bufs, 1);
+
+	for (; idx != 0; n++) {
+		CHECK(idx < c->region->nb_bufs && seen[idx]++ == 0);
+		memcpy(&idx, client_buf(c, idx), sizeof(idx));
+	}
+	CHECK(n == nb);
+	free(seen);
+}
+
+static pid_t
+start_extra(int tell)
+{
+	struct client c = {.reg = {.nr_rx_slots = 256, .nr_extra_bufs = MANY_EXTRA}};
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	CHECK(client_register(&c, "vale0:e") == 0);
+	CHECK(write(tell, ".", 1) == 1);
+	CHECK(c.reg.nr_extra_bufs == MANY_EXTRA);
+	client_map(&c);
+	check_list(&c, MANY_EXTRA);
+	exit(0);
+}
+
+static bool
+is_there(void)
+{
+	struct nmreq_port_info_get get = {0};
+
+	CHECK(client_ctrl(fd, NETMAP_REQ_PORT_INFO_GET, "vale0:e", &get, sizeof(get), NULL, 0,
+		      NULL) == 0);
+	return get.nr_rx_slots == 256;
+}
+
+static bool
+was_told(int told)
+{
+	struct pollfd p = {.fd = told, .events = POLLIN};
+
+	return poll(&p, 1, 0) == 1;
+}
+
+/* Many take their time, in which others are served; who dies meanwhile is forgotten. */
+static void
+extra(void)
+{
+	struct client c = {.reg = {.nr_extra_bufs = 10}};
+	int told[2], status;
+	unsigned int served = 0;
+	pid_t pid;
+
+	client_open(&c, "vale0:a");
+	check_list(&c, 10);
+	client_close(&c);
+	CHECK(pipe(told) == 0);
+	pid = start_extra(told[1]);
+	while (!was_told(told[0]))
+		served += is_there();
+	CHECK(served >= 10);
+	CHECK(waitpid(pid, &status, 0) == pid && status == 0);
+	while (is_there())
+		;
+	pid = start_extra(told[1]);
+	while (!is_there())
+		;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	while (is_there())
+		;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -354,6 +439,7 @@ main(int argc, char **argv)
 		CASE(modes),
 		CASE(options),
 		CASE(info),
+		CASE(extra),
 		CASE(listing),
 		CASE(persistent),
 		CASE(wire),

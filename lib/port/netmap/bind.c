@@ -23,6 +23,7 @@ bind_free(struct nm_bind *b)
 {
 	struct nm_port *p = b->port;
 
+	nm_extra_cancel(b);
 	nm_extents_give(&p->region->bufs, &b->extra);
 	nm_region_give_bind(p->region, b->idx);
 	TAILQ_REMOVE(&p->binds, b, next);

@@ -114,6 +114,9 @@ handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 	memcpy(c.reply.opts, req->opts, sizeof(req->opts));
 	ret = dispatch(&c, req->version);
 	c.reply.r.error = -ret;
+	if (ret == 0 && c.reqtype == NETMAP_REQ_REGISTER &&
+		nm_extra_answer_later(nm_bind_of(conn), msg, &c.reply))
+		return;
 	if (ret < 0) {
 		memcpy(c.reply.r.text, c.why, sizeof(c.reply.r.text));
 		VALE_LOG(INFO, "refused process %d: %s", vale_conn_pid(conn), c.why);
@@ -172,12 +175,13 @@ vale_netmap_init(
 		server, VALE_CTL_NM_CTRL, sizeof(struct vale_ctl_nm_req), handle_ctrl, NULL);
 	vale_server_handle(
 		server, VALE_CTL_NM_STATE, sizeof(struct vale_ctl_hdr), handle_state, NULL);
-	return 0;
+	return nm_extra_init(server);
 }
 
 void
 vale_netmap_fini(void)
 {
 	nm_ports_fini();
+	nm_extra_fini();
 	nm_vi_fini();
 }

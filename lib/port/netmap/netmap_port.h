@@ -87,6 +87,7 @@ struct nm_bind {
 	uint32_t mode, ringid;
 	uint64_t flags; /**< nr_flags */
 	struct nm_extent extra;
+	uint32_t nb_linked; /**< of extra, to a list */
 	char name[64];
 	TAILQ_ENTRY(nm_bind) next;
 };
@@ -205,6 +206,22 @@ struct nm_bind *nm_bind_of(const struct vale_conn *c);
 
 /** Find a port by name; NULL if there is none. */
 struct nm_port *nm_port_find(const char *name);
+
+/* ---- extra.c ---- */
+
+int nm_extra_init(struct vale_server *server);
+void nm_extra_fini(void);
+/**
+ * Link the extra buffers of a new bind to a list.
+ *
+ * @return
+ *   false: done. true: there are too many to do it now; @p reply, complete, is sent to @p msg when
+ *   it is done.
+ */
+bool nm_extra_answer_later(
+	struct nm_bind *b, const struct vale_ctl_hdr *msg, const struct vale_ctl_nm_reply *reply);
+/** The bind goes: if its request waits, it is refused. */
+void nm_extra_cancel(const struct nm_bind *b);
 
 /* ---- wire.c ---- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include <rte_common.h>
 #include <rte_errno.h>
+#include <rte_lcore.h>
 
 #include "arena.h"
 #include "region.h"
@@ -19,6 +21,8 @@
 #define IF_SZ 512
 /* A region has room for so many ports like its first. */
 #define PORTS_PER_REGION 2
+/* From this size on the memory of a region is given back aside. */
+#define CLOSE_ASIDE_SZ (64u << 20)
 /* Unit of struct nm_place.rings. */
 #define RING_UNIT 128u
 
@@ -151,12 +155,33 @@ region_map(struct nm_region *r)
 	return r->base == NULL ? -errno : 0;
 }
 
+static void *
+close_main(void *fd)
+{
+	close((int)(intptr_t)fd);
+	return NULL;
+}
+
+/* The last who has a memfd frees its pages, a quarter of a millisecond for each megabyte: many of
+ * them by a thread that does nothing else, and if there is none, by us. */
+static void
+close_memfd(int fd, size_t size)
+{
+	pthread_t thread;
+
+	if (size < CLOSE_ASIDE_SZ || rte_ctrl_thread_create(&thread, "vale-nm-close", NULL,
+					     close_main, (void *)(intptr_t)fd) != 0)
+		close(fd);
+	else
+		pthread_detach(thread);
+}
+
 static void
 region_free(struct nm_region *r)
 {
 	nm_arena_unmap(r->base, r->size);
 	if (r->memfd >= 0)
-		close(r->memfd);
+		close_memfd(r->memfd, r->size);
 	nm_extents_free(&r->krings);
 	nm_extents_free(&r->rings);
 	nm_extents_free(&r->bufs);
@@ -381,13 +406,17 @@ nm_region_make_ring(struct nm_region *r, const struct nm_geometry *g, const stru
 void
 nm_region_take_extra(struct nm_region *r, uint32_t nb, struct nm_extent *out)
 {
-	nb = RTE_MIN(nb, nm_extents_largest(&r->bufs));
-	if (nm_extents_take(&r->bufs, nb, out) < 0)
-		return;
-	for (uint32_t i = 0; i < out->nb; i++) {
-		uint32_t next = i == 0 ? 0 : out->first + i - 1;
+	(void)nm_extents_take(&r->bufs, RTE_MIN(nb, nm_extents_largest(&r->bufs)), out);
+}
 
-		memcpy(nm_region_bufs(r) + (uint64_t)(out->first + i) * VALE_NM_BUF_SZ, &next,
+void
+nm_region_link_extra(
+	struct nm_region *r, const struct nm_extent *extra, uint32_t from, uint32_t end)
+{
+	for (uint32_t i = from; i < end; i++) {
+		uint32_t next = i == 0 ? 0 : extra->first + i - 1;
+
+		memcpy(nm_region_bufs(r) + (uint64_t)(extra->first + i) * VALE_NM_BUF_SZ, &next,
 			sizeof(next));
 	}
 }

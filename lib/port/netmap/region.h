@@ -111,12 +111,15 @@ int nm_region_take_bind(struct nm_region *r);
 void nm_region_give_bind(struct nm_region *r, unsigned int bind);
 
 /**
- * Take extra buffers, as many as there are and link them, each by its first four bytes to the
- * next, 0 at the end.
+ * Take extra buffers, as many as there are.
  *
  * @param out
- *   Receives them; the list begins with the last.
+ *   Receives them.
  */
 void nm_region_take_extra(struct nm_region *r, uint32_t nb, struct nm_extent *out);
+/** Link extra buffers number @p from to @p end - 1, each by its first four bytes to the one before,
+ * 0 in the first: the list begins with the last. */
+void nm_region_link_extra(
+	struct nm_region *r, const struct nm_extent *extra, uint32_t from, uint32_t end);
 
 #endif /* NETMAP_REGION_H */
