@@ -12,6 +12,7 @@
 #include <rte_ring.h>
 #include <rte_string_fns.h>
 
+#include "start_pieces.h"
 #include "vale_client_heap.h"
 #include "vale_client_memory.h"
 #include "vale_eal_memory.h"
@@ -34,13 +35,6 @@ struct zone {
 	bool seen;	 /* in this look */
 };
 
-/** What EAL's start took from the heap for a process (vale_eal_services_walk()). */
-struct start_piece {
-	void *pair;
-	uint64_t owners; /* as a zone's */
-	bool seen;
-};
-
 /** A mempool that a process said is its own. */
 struct pool {
 	LIST_ENTRY(pool) next;
@@ -52,8 +46,6 @@ struct pool {
 static struct {
 	struct zone zone[RTE_MAX_MEMZONE];
 	unsigned int nb_zones;
-	struct start_piece piece[4 * VALE_SECONDARIES_MAX];
-	unsigned int nb_pieces;
 	LIST_HEAD(, pool) pools;
 	uint64_t new_owners; /* whose what this look finds may be */
 	bool new_is_own;
@@ -172,72 +164,7 @@ forget_unseen(void)
 	m.nb_zones = nb;
 }
 
-/* ---- what EAL's start takes ---- */
-
-static void
-see_piece(void *pair, void *arg)
-{
-	uint64_t candidates = *(const uint64_t *)arg;
-
-	for (unsigned int i = 0; i < m.nb_pieces; i++) {
-		if (m.piece[i].pair == pair) {
-			m.piece[i].seen = true;
-			return;
-		}
-	}
-	if (m.nb_pieces < RTE_DIM(m.piece))
-		m.piece[m.nb_pieces++] =
-			(struct start_piece){.pair = pair, .owners = candidates, .seen = true};
-}
-
-/** Each process takes one: who has one already did not take a new one. */
-static void
-scan_pieces(bool own)
-{
-	uint64_t candidates = own ? 0 : m.new_owners;
-	unsigned int nb = 0;
-
-	for (unsigned int i = 0; i < m.nb_pieces; i++) {
-		uint64_t o = m.piece[i].owners;
-
-		m.piece[i].seen = false;
-		if (o != 0 && (o & (o - 1)) == 0)
-			candidates &= ~o;
-	}
-	if (!vale_eal_services_walk(see_piece, &candidates))
-		return;
-	for (unsigned int i = 0; i < m.nb_pieces; i++)
-		if (m.piece[i].seen)
-			m.piece[nb++] = m.piece[i];
-	m.nb_pieces = nb;
-}
-
-/**
- * A process that ended in order has freed its own, and one that starts may have got the same place
- * since the last look: such a piece is kept until that one has ended, too.
- */
-static void
-free_pieces(uint64_t gone)
-{
-	bool overflow;
-	uint64_t lacking = present(&overflow) & ~gone;
-
-	for (unsigned int i = 0; i < m.nb_pieces; i++) {
-		uint64_t o = m.piece[i].owners;
-
-		if (o != gone && (o & (o - 1)) == 0)
-			lacking &= ~o;
-	}
-	for (unsigned int i = 0; i < m.nb_pieces; i++) {
-		struct start_piece *p = &m.piece[i];
-
-		if ((p->owners & gone) == 0)
-			continue;
-		p->owners = (p->owners | lacking) & ~gone;
-		if (p->owners == 0 && !overflow && vale_eal_services_free(p->pair))
-			p->pair = NULL;
-	}
-}
+/* ---- the whole look ---- */
 
 /** Look at all that is there. What is new belongs to who is there, or to the switch. */
 static void
@@ -251,7 +178,7 @@ scan(bool own)
 		m.zone[i].seen = false;
 	rte_memzone_walk(see_zone, NULL);
 	forget_unseen();
-	scan_pieces(m.new_is_own);
+	start_pieces_scan(m.new_is_own ? 0 : m.new_owners);
 }
 
 /* ---- freeing ---- */
@@ -377,6 +304,15 @@ free_zones(uint64_t gone)
 		m.zone[i].doubtful |= (m.zone[i].owners & gone) != 0;
 		m.zone[i].owners &= ~gone;
 	}
+}
+
+static void
+free_pieces(uint64_t gone)
+{
+	bool overflow;
+	uint64_t others = present(&overflow) & ~gone;
+
+	start_pieces_free(gone, others, overflow);
 }
 
 static void

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,22 +14,20 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_lcore.h>
 #include <rte_string_fns.h>
 
+#include "runtime.h"
 #include "vale_locks.h"
 #include "vale_log.h"
 #include "vale_mp_bury.h"
 #include "vale_process.h"
 #include "vale_secondaries.h"
 
-#define MP_SOCKET "mp_socket_"
 #define IDLE_TICK_MS 1000
 
 /** A process. Made by `vale-life`. When it has ended it is removed by the later of two:
@@ -82,91 +78,6 @@ now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* ---- files in the runtime folder ---- */
-
-static int
-runtime_path(const char *name, char *buf, size_t sz)
-{
-	int n = snprintf(buf, sz, "%s/%s", rte_eal_get_runtime_dir(), name);
-
-	return n < 0 || (size_t)n >= sz ? -ENAMETOOLONG : 0;
-}
-
-static void
-remove_file(const char *name)
-{
-	char path[PATH_MAX];
-
-	if (runtime_path(name, path, sizeof(path)) == 0)
-		unlink(path);
-}
-
-static bool
-file_exists(const char *name)
-{
-	char path[PATH_MAX];
-
-	return runtime_path(name, path, sizeof(path)) == 0 && access(path, F_OK) == 0;
-}
-
-/** Whether nobody has a socket open any more. */
-static bool
-socket_is_dead(const char *name)
-{
-	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	bool dead;
-	int fd;
-
-	if (runtime_path(name, sa.sun_path, sizeof(sa.sun_path)) < 0)
-		return false;
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return false;
-	dead = connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 && errno == ECONNREFUSED;
-	close(fd);
-	return dead;
-}
-
-/** The process that a socket belongs to: `mp_socket_PID_COUNTER`. 0 if it is none of those. */
-static pid_t
-socket_pid(const char *name)
-{
-	unsigned long pid;
-	char *end;
-
-	if (strncmp(name, MP_SOCKET, sizeof(MP_SOCKET) - 1) != 0)
-		return 0;
-	pid = strtoul(name + sizeof(MP_SOCKET) - 1, &end, 10);
-	return *end == '_' && pid <= INT_MAX ? (pid_t)pid : 0;
-}
-
-/** Maps of memory segments that a secondary has for itself: `fbarray_NAME_PID_COUNTER`. */
-static bool
-is_array_of(const char *name, pid_t pid)
-{
-	char middle[32];
-	const char *at;
-
-	snprintf(middle, sizeof(middle), "_%d_", pid);
-	at = strncmp(name, "fbarray_", 8) == 0 ? strstr(name, middle) : NULL;
-	return at != NULL && strchr(at + strlen(middle), '_') == NULL;
-}
-
-/** @param ns_pid  As the process that has ended called itself. */
-static void
-remove_arrays(pid_t ns_pid)
-{
-	DIR *d = opendir(rte_eal_get_runtime_dir());
-	struct dirent *e;
-
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL)
-		if (is_array_of(e->d_name, ns_pid))
-			unlinkat(dirfd(d), e->d_name, 0);
-	closedir(d);
 }
 
 /* ---- processes: vale-life ---- */
@@ -242,7 +153,7 @@ watch_process(struct process *p)
 static void
 appeared(const char *name)
 {
-	pid_t ns_pid = socket_pid(name), pid;
+	pid_t ns_pid = runtime_socket_pid(name), pid;
 	char config[PATH_MAX];
 	struct process *p;
 	int pidfd;
@@ -261,8 +172,8 @@ appeared(const char *name)
 	pidfd = pid == 0 ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
 	/* asked after the pidfd was got: if it is alive now, the pidfd is its own, and not that of
 	 * a process that has the number again */
-	if (socket_is_dead(name) || !file_exists(name)) {
-		remove_file(name);
+	if (runtime_socket_is_dead(name) || !runtime_has(name)) {
+		runtime_remove(name);
 		if (pidfd >= 0)
 			close(pidfd);
 		return;
@@ -302,14 +213,14 @@ ended(struct process *p)
 	/* first the locks: others may be waiting */
 	vale_locks_suspect(&p->s, now_ms());
 	g.checking = true;
-	if (socket_is_dead(p->socket))
-		remove_file(p->socket);
+	if (runtime_socket_is_dead(p->socket))
+		runtime_remove(p->socket);
 	pthread_mutex_lock(&g.lock);
 	p->pidfd = -1;
 	p->s.state = VALE_SECONDARY_ENDED;
 	pthread_mutex_unlock(&g.lock);
 	if (!has_namesake(p->s.id.ns_pid))
-		remove_arrays(p->s.id.ns_pid);
+		runtime_remove_arrays(p->s.id.ns_pid);
 }
 
 /** Those that were here before we looked. */
@@ -548,20 +459,6 @@ unsigned int
 vale_secondaries_seen(void)
 {
 	return atomic_load(&g.seen);
-}
-
-bool
-vale_secondaries_folder_is_empty(void)
-{
-	DIR *d = opendir(rte_eal_get_runtime_dir());
-	bool empty = d != NULL;
-	struct dirent *e;
-
-	while (empty && (e = readdir(d)) != NULL)
-		empty = socket_pid(e->d_name) == 0 || socket_is_dead(e->d_name);
-	if (d != NULL)
-		closedir(d);
-	return empty;
 }
 
 /* ---- start and end ---- */
