@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,8 +26,12 @@
 #define AF_XDP 44
 #endif
 
-/* what a burst may leave in flight, so that the kernel does not refuse half of it */
-#define SEND_BUFFER_SZ (4 << 20)
+/* More than any ring holds. A burst may leave much in flight, of which the kernel would refuse
+ * half. And net_af_packet waits in poll() when its ring is full, without end: for a free frame, or
+ * for less than half of this in flight. An interface that sends slowly, or is paused, would hold
+ * the worker, and all other ports with it. So the latter is always true, poll() returns at once,
+ * and the driver refuses the rest of the burst. */
+#define SEND_BUFFER_SZ (INT_MAX / 2)
 
 /** Call fn(arg, fd, domain, inode) for each packet socket of this process, in order of descriptors.
  */
@@ -152,8 +157,12 @@ collect(void *arg, int fd, int domain, uint64_t ino)
 		return 0;
 	if (domain == AF_PACKET)
 		drop_outgoing(fd);
-	/* best effort: without it more frames wait for the next burst */
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sz, sizeof(sz));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &sz, sizeof(sz)) < 0 && domain == AF_PACKET)
+		VALE_LOG(WARNING,
+			"cannot raise a packet socket's send buffer: %s; an interface that sends "
+			"slowly "
+			"may hold up a worker and its ports; give the switch CAP_NET_ADMIN",
+			strerror(errno));
 	if (f->nb < RTE_DIM(f->fd))
 		f->fd[f->nb] = fd;
 	f->nb++;
