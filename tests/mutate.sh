@@ -7,7 +7,8 @@
 # succeed.
 #
 # LIST has a line for each check: `VALUE@FILE@CONDITION`. CONDITION, which must be in FILE once, is made to have VALUE (0 or
-# 1). `EDIT@FILE@OLD@NEW` puts NEW in OLD's place; \n is a new line. Lines that begin with # are comments.
+# 1). `EDIT@FILE@OLD@NEW` puts NEW in OLD's place; \n is a new line. Lines that begin with # are comments. From a line
+# `RUN@COMMAND` on that command, words of a shell's, is the one that must fail, if nothing is taken out before succeed.
 #
 # Environment: MUTATE_ONLY, a regular expression: lines to run; MUTATE_NINJA, what builds instead of `ninja`; MUTATE_LOG,
 # a folder that keeps what each run said.
@@ -62,14 +63,28 @@ make() {
 	}
 }
 
+# passes COMMAND...: with nothing taken out.
+passes() {
+	"$@" >"$log/0" 2>&1 </dev/null || {
+		tail -n 20 "$log/0" >&2
+		die "it fails with nothing taken out: $*"
+	}
+	echo "passes with nothing taken out: $*"
+}
+
 cd "$copy/tree"
 make
-"$@" >"$log/0" 2>&1 || { tail -n 20 "$log/0" >&2; die "the command fails with nothing taken out"; }
-echo "passes with nothing taken out"
-nb=0 survived=0
+nb=0 survived=0 tried=
 while IFS=@ read -r what file old new; do
 	[[ -n $what && $what != \#* ]] || continue
+	if [ "$what" = RUN ]; then
+		set -- bash -c "$file"
+		tried=
+		continue
+	fi
 	[[ "$what@$file@$old" =~ ${MUTATE_ONLY:-.} ]] || continue
+	[ -n "$tried" ] || passes "$@"
+	tried=1
 	nb=$((nb + 1))
 	cp "$file" "$copy/before"
 	edit "$file" "$what" "$old" "$new" || die "cannot edit"
