@@ -20,6 +20,9 @@ OVS_DPDK = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 OVS_SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 # The source's queue, and what is in the switch's hands, fits into a sink's: net_virtio does not say how full it is.
 VHOST_SOURCE_SLOTS, VHOST_SINK_SLOTS = 256, 1024
+# Open vSwitch has a transmit queue for each PMD thread and one for its other threads; whose is which cannot be told from here.
+# net_memif writes astray where the client has no ring for a queue.
+MEMIF_RINGS = 2
 
 
 class Ovs:
@@ -144,7 +147,7 @@ class PeerRow(Row):
         name = peer or "vale"
         super().__init__(f"peer-{name}-{transport}-{frame}-{kind}", f"{name}, {transport}, {frame} B, {kind}"
                          + (f" to {sinks}" if sinks > 1 else ""), "memif", sinks=sinks, frame=frame, traffic=traffic)
-        self.peer, self.transport = peer, transport
+        self.peer, self.transport = name, transport
         self.needs = {"ovs": OVS_DPDK, "bridge": "/usr/sbin/ip"}.get(peer)
 
     def runs_here(self):
@@ -164,8 +167,9 @@ class PeerRow(Row):
     def make_client(self, switch):
         nb = 1 + self.nb_sinks
         if self.transport == "memif":
-            at = [f"@{switch.socket(i)}" if self.peer else "" for i in range(nb)]
-            return Traffic(f"memif:valea:p0{at[0]}", [f"memif:valea:p{i}{at[i]}" for i in range(1, nb)], self.traffic)
+            at = [f"@{switch.socket(i)}" if self.peer != "vale" else "" for i in range(nb)]
+            return Traffic(f"memif:valea:p0{at[0]}", [f"memif:valea:p{i}{at[i]}" for i in range(1, nb)],
+                           (*self.traffic, "--memif-rings", MEMIF_RINGS))
         if self.transport == "vhost":
             vdevs = [self.virtio(switch, i) for i in range(nb)]
             name = "net_virtio_user"
@@ -176,7 +180,7 @@ class PeerRow(Row):
 
     def virtio(self, switch, i):
         slots = VHOST_SINK_SLOTS if i else VHOST_SOURCE_SLOTS
-        path = switch.socket(i) if self.peer else f"{WORK}/vhost{i}.sock"
+        path = switch.socket(i) if self.peer != "vale" else f"{WORK}/vhost{i}.sock"
         return f"--vdev=net_virtio_user{i},path={path},server=1,queues=1,queue_size={slots},mac=02:be:00:01:00:{i:02x}"
 
 

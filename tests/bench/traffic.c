@@ -41,7 +41,7 @@
 /* Rounds between two looks at standard input. */
 #define ROUNDS 4096
 
-struct traffic traffic = {.len = 60, .burst = 256, .macs = 1, .rings = 1024};
+struct traffic traffic = {.len = 60, .burst = 256, .macs = 1, .rings = 1024, .memif_rings = 1};
 
 static struct tport source, sink[SINKS_MAX];
 static unsigned int nb_sinks, nb_threads = 1;
@@ -382,7 +382,7 @@ usage(void)
 	fputs("usage: bench-traffic [EAL options] -- --source KIND:NAME --sink KIND:NAME... "
 	      "[--idle KIND:PREFIX:N]... [--len BYTES] [--burst N] [--macs N] [--rings SLOTS] "
 	      "[--rate FRAMES/S] [--broadcast] [--threads 1|2] [--socket PATH] "
-	      "[--memif-socket PATH]\n",
+	      "[--memif-socket PATH] [--memif-rings N]\n",
 		stderr);
 	return 2;
 }
@@ -391,7 +391,7 @@ static const struct option longs[] = {{"len", 1, NULL, 'l'}, {"burst", 1, NULL, 
 	{"macs", 1, NULL, 'm'}, {"rate", 1, NULL, 'r'}, {"rings", 1, NULL, 'n'},
 	{"broadcast", 0, NULL, 'B'}, {"source", 1, NULL, 's'}, {"sink", 1, NULL, 'd'},
 	{"idle", 1, NULL, 'i'}, {"threads", 1, NULL, 't'}, {"socket", 1, NULL, 'S'},
-	{"memif-socket", 1, NULL, 'M'}, {0}};
+	{"memif-socket", 1, NULL, 'M'}, {"memif-rings", 1, NULL, 'R'}, {0}};
 
 /* Options of which there may be several, after those that they depend on. */
 static void
@@ -450,6 +450,9 @@ parse(int argc, char **argv)
 		case 'M':
 			traffic.memif_socket = optarg;
 			break;
+		case 'R':
+			traffic.memif_rings = strtoul(optarg, NULL, 0);
+			break;
 		case 'd':
 			if (nb_sinks == SINKS_MAX)
 				return false;
@@ -461,6 +464,7 @@ parse(int argc, char **argv)
 	}
 	return source_name != NULL && nb_sinks > 0 && traffic.len >= FRAME_MIN &&
 	       traffic.len <= FRAME_MAX && traffic.burst >= 1 && traffic.burst <= BURST_MAX &&
+	       traffic.memif_rings >= 1 && traffic.memif_rings <= MEMIF_RINGS_MAX &&
 	       traffic.macs >= 1 && nb_threads >= 1 && nb_threads <= 2;
 }
 

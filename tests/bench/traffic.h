@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define BURST_MAX 1024
+#define MEMIF_RINGS_MAX 4
 #define LINE 64
 #define FRAME_MIN 60
 #define FRAME_MAX 9216
@@ -25,6 +26,7 @@ struct traffic {
 	double rate; /**< frames a second; 0: as many as go */
 	bool broadcast;
 	const char *netmap_socket, *memif_socket;
+	unsigned int memif_rings; /**< from the switch, 1 .. MEMIF_RINGS_MAX */
 	uint8_t src[6];
 	uint8_t (*dst)[6]; /**< macs of them */
 	unsigned int next; /**< index of the next destination; source's */

@@ -25,14 +25,17 @@ memif_open(struct tport *p, const char *name, unsigned int rings)
 	at = strchr(name, '@');
 	c->name = at == NULL ? name : strndup(name, (size_t)(at - name));
 	path = at == NULL ? path : at + 1;
-	c->nb_rings = 1;
+	/* a switch may send by any of several queues; frames to it take one */
+	c->nb_rings = (uint16_t)traffic.memif_rings;
+	c->nb_c2s = 1;
 	c->log2_ring_sz = (uint8_t)__builtin_ctz(rings);
 	c->buf_sz = BUF_SZ;
 	ret = mclient_open(c, path);
 	if (ret < 0)
 		traffic_die("%s at %s: %s %s", name, path, strerror(-ret), c->reason);
 	/* net_memif, as a server, begins both indices at 0 when it connects */
-	atomic_store_explicit(&c->s2c[0]->head, (uint16_t)c->ring_sz, memory_order_release);
+	for (uint16_t i = 0; i < c->nb_rings; i++)
+		atomic_store_explicit(&c->s2c[i]->head, (uint16_t)c->ring_sz, memory_order_release);
 	p->own = c;
 }
 
@@ -88,14 +91,14 @@ memif_send(struct tport *p, unsigned int n, uint64_t stamp)
 }
 
 static void
-read_frame(struct mclient *c)
+read_frame(struct mclient *c, uint16_t ring)
 {
 	unsigned int len = 0;
 	uint8_t *head = NULL;
 	bool more = true;
 
 	while (more) {
-		struct memif_desc *d = desc_at(c, c->s2c[0], c->seen[0]++);
+		struct memif_desc *d = desc_at(c, c->s2c[ring], c->seen[ring]++);
 		uint8_t *buf = c->mem + d->offset;
 
 		lines_read(buf, d->length);
@@ -109,19 +112,29 @@ read_frame(struct mclient *c)
 }
 
 static unsigned int
+receive_ring(struct mclient *c, uint16_t ring, unsigned int n)
+{
+	uint16_t tail = atomic_load_explicit(&c->s2c[ring]->tail, memory_order_acquire);
+	unsigned int got = 0;
+
+	if (tail == c->seen[ring])
+		return 0;
+	for (; got < n && c->seen[ring] != tail; got++)
+		read_frame(c, ring);
+	/* release: what was read is an empty buffer again */
+	atomic_store_explicit(
+		&c->s2c[ring]->head, (uint16_t)(c->seen[ring] + c->ring_sz), memory_order_release);
+	return got;
+}
+
+static unsigned int
 memif_receive(struct tport *p, unsigned int n)
 {
 	struct mclient *c = p->own;
-	uint16_t tail = atomic_load_explicit(&c->s2c[0]->tail, memory_order_acquire);
 	unsigned int got = 0;
 
-	if (tail == c->seen[0])
-		return 0;
-	for (; got < n && c->seen[0] != tail; got++)
-		read_frame(c);
-	/* release: what was read is an empty buffer again */
-	atomic_store_explicit(
-		&c->s2c[0]->head, (uint16_t)(c->seen[0] + c->ring_sz), memory_order_release);
+	for (uint16_t i = 0; i < c->nb_rings; i++)
+		got += receive_ring(c, i, n - got);
 	return got;
 }
 

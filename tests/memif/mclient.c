@@ -151,6 +151,7 @@ static int
 shake_hands(struct mclient *c)
 {
 	struct memif_msg m = {.type = MEMIF_MSG_INIT};
+	uint16_t nb_c2s = c->nb_c2s > 0 ? c->nb_c2s : c->nb_rings;
 	int ret;
 
 	m.init.version = MEMIF_VERSION;
@@ -163,7 +164,8 @@ shake_hands(struct mclient *c)
 		ret = ask(c, &m, c->region_fd, MEMIF_MSG_ACK);
 	}
 	for (uint16_t i = 0; ret == 0 && i < c->nb_rings; i++) {
-		ret = add_ring(c, i, true);
+		if (i < nb_c2s)
+			ret = add_ring(c, i, true);
 		if (ret == 0)
 			ret = add_ring(c, i, false);
 	}

@@ -21,6 +21,7 @@ struct mclient {
 	/* wishes */
 	const char *name;  /**< secret */
 	uint16_t nb_rings; /**< each way */
+	uint16_t nb_c2s;   /**< those to the switch that it is told of; 0: all */
 	uint8_t log2_ring_sz;
 	uint32_t buf_sz;
 	/* what came of it */
