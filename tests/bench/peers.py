@@ -181,6 +181,9 @@ class PeerRow(Row):
     def virtio(self, switch, i):
         slots = VHOST_SINK_SLOTS if i else VHOST_SOURCE_SLOTS
         path = switch.socket(i) if self.peer != "vale" else f"{WORK}/vhost{i}.sock"
+        # an earlier client leaves it behind, and net_virtio_user does not replace it
+        if os.path.exists(path):
+            os.unlink(path)
         return f"--vdev=net_virtio_user{i},path={path},server=1,queues=1,queue_size={slots},mac=02:be:00:01:00:{i:02x}"
 
 
