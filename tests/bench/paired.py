@@ -2,74 +2,78 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a setting costs a busy switch: two values of it in turns, on one switch and under one stream of frames.
 
-  paired NAME A B [PAIRS [SECONDS]]      e.g.  paired idle poll sleep
+  paired.sh NAME A B [--kind KIND] [--pairs N] [--seconds S]      e.g.  paired.sh idle poll sleep
 
 Between two looks at the counters NAME is set by vale-ctl; as both values are measured within a second of each other, what
 the machine does meanwhile happens to both. Prints medians of worker cycles a frame and of the rate, and the median of the
-differences. Run by ./paired.sh.
+differences. Fails where no frame comes any more.
 """
-import json
-import os
+import argparse
 import statistics
-import subprocess
 import sys
 import time
 
-BUILD, PREFIX, SOCKET, PMD = (os.environ[n] for n in ("VALE_BUILD", "PREFIX", "SOCKET", "PMD"))
+from clients import Traffic
+from common import BenchError, come_first
+from switches import Vale
 
 
-def ctl(*arguments):
-    out = subprocess.run([f"{BUILD}/app/vale-ctl", "--socket", SOCKET, "-j", *arguments], stdout=subprocess.PIPE,
-                         check=True, timeout=30).stdout
-    return json.loads(out)
-
-
-def look():
-    worker = ctl("workers")["workers"][0]
-    return time.monotonic(), worker["cpu_ns"], worker["frames"]
-
-
-def measure(name, value, seconds):
-    """(nanoseconds of the worker for a frame, frames a second)"""
-    ctl("set", name, value)
+def measure(switch, name, value, seconds):
+    """(seconds of the worker's CPU for a frame, frames a second)"""
+    switch.ctl("set", name, value)
     time.sleep(0.05)
-    a = look()
+    a = switch.look()
     time.sleep(seconds)
-    b = look()
-    frames = b[2] - a[2]
+    b = switch.look()
+    frames = b["in"] - a["in"]
     if frames == 0:
-        sys.exit(f"{name} {value}: no frame came in {seconds} s")
-    return (b[1] - a[1]) / frames, frames / (b[0] - a[0])
+        raise BenchError(f"{name} {value}: no frame came in {seconds} s; before {a}, after {b}")
+    return (b["cpu_s"] - a["cpu_s"]) / frames, frames / (b["at"] - a["at"])
+
+
+def in_turns(switch, args):
+    got = {v: [] for v in args.value}
+    for _ in range(args.pairs):
+        for value in args.value:
+            got[value].append(measure(switch, args.name, value, args.seconds))
+    return [got[v] for v in args.value]
+
+
+def show(args, hz, got):
+    for value, found in zip(args.value, got):
+        print(f"{args.name} {value}: {statistics.median(x[0] for x in found) * hz:.1f} cycles a frame, "
+              f"{statistics.median(x[1] for x in found) / 1e6:.2f} M frames/s")
+    for i, what in enumerate(("cycles a frame", "rate")):
+        change = [100 * (y[i] / x[i] - 1) for x, y in zip(*got)]
+        low, middle, high = statistics.quantiles(change, n=4)
+        print(f"{what}: {middle:+.1f} % with {args.value[1]} (quartiles {low:+.1f} to {high:+.1f})")
 
 
 def main():
-    name, values = sys.argv[1], sys.argv[2:4]
-    pairs = int(sys.argv[4]) if len(sys.argv) > 4 else 20
-    seconds = float(sys.argv[5]) if len(sys.argv) > 5 else 0.5
-    client = subprocess.Popen(
-        [f"{BUILD}/tests/bench/bench-dpdk", "--proc-type=secondary", f"--file-prefix={PREFIX}", "--no-pci",
-         "--no-telemetry", "--lcores", "1@0", "-d", PMD, "--vdev=net_vale0,port=valea:0", "--vdev=net_vale1,port=valea:1",
-         "--"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    client.stdout.readline()
-    client.stdin.write("go\n")
-    client.stdin.flush()
-    time.sleep(0.5)
-    got = {v: [] for v in values}
-    for _ in range(pairs):
-        for value in values:
-            got[value].append(measure(name, value, seconds))
-    client.stdin.write("stop\n")
-    client.stdin.flush()
-    hz = json.loads(client.stdout.readline())["hz"]
-    client.stdin.close()
-    client.wait(timeout=30)
-    for value in values:
-        print(f"{name} {value}: {statistics.median(x[0] for x in got[value]) * hz / 1e9:.1f} cycles a frame, "
-              f"{statistics.median(x[1] for x in got[value]) / 1e6:.2f} M frames/s")
-    for i, what in enumerate(("cycles a frame", "rate")):
-        change = [100 * (y[i] / x[i] - 1) for x, y in zip(got[values[0]], got[values[1]])]
-        print(f"{what}: {statistics.median(change):+.1f} % with {values[1]} (quartiles "
-              f"{statistics.quantiles(change, n=4)[0]:+.1f} to {statistics.quantiles(change, n=4)[2]:+.1f})")
+    p = argparse.ArgumentParser(prog="paired.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("name")
+    p.add_argument("value", nargs=2)
+    p.add_argument("--kind", default="dpdk", help="of both ports (dpdk)")
+    p.add_argument("--pairs", type=int, default=20)
+    p.add_argument("--seconds", type=float, default=0.5)
+    p.add_argument("--rate", type=float, default=0, help="frames a second (as many as go)")
+    args = p.parse_args()
+    come_first()
+    switch = Vale("--mbufs", 32768)
+    try:
+        client = Traffic(f"{args.kind}:valea:0", [f"{args.kind}:valea:1"])
+        client.go(args.rate)
+        time.sleep(0.5)
+        got = in_turns(switch, args)
+        hz = client.stop()["hz"]
+        client.end()
+    finally:
+        switch.stop()
+    show(args, hz, got)
 
 
-main()
+try:
+    main()
+except BenchError as e:
+    print(f"FAILED: {e}", file=sys.stderr)
+    sys.exit(1)
