@@ -16,6 +16,13 @@ def measure(milliseconds):
     return run_json(f"{BUILD}/tests/bench/bench-limits", WORKER_CPU, CLIENT_CPU, milliseconds)
 
 
+def wake(rate):
+    """How soon a thread that sleeps on the worker's CPU is awake, rung so many times a second; microseconds. No switch that
+    sleeps can do better. It takes longer, the longer the CPU has been idle."""
+    found = run_json(f"{BUILD}/tests/bench/bench-wake", WORKER_CPU, CLIENT_CPU, 500, 1e6 / rate)
+    return {"50": found["p50_us"], "99": found["p99_us"]}
+
+
 def distance(line_cycles):
     return "near" if line_cycles < NEAR_CYCLES else "far"
 

@@ -26,13 +26,34 @@ def per(value, frames):
     return value / frames if frames else None
 
 
-def repetition(switch, client, args, rate):
+def looks_within(switch, client, seconds):
+    """Looks at the switch while frames flow, and what the client then tells of all of its run."""
+    a = {**switch.look(), "process_s": switch.cpu_seconds()}
+    time.sleep(seconds)
+    b = {**switch.look(), "process_s": switch.cpu_seconds()}
+    return a, b, client.stop()
+
+
+def looks_around(switch, client, rate, seconds):
+    """A look takes a CPU for milliseconds, which would be latency of the frames meanwhile: so none flows then."""
+    client.stop()
+    a = {**switch.look(), "process_s": switch.cpu_seconds()}
+    client.go(rate)
+    start = time.monotonic()
+    time.sleep(seconds)
+    told = client.stop()
+    ran = time.monotonic() - start
+    b = {**switch.look(), "process_s": switch.cpu_seconds()}
+    return a, {**b, "at": a["at"] + ran}, told
+
+
+def repetition(row, switch, client, args, rate):
     client.go(rate)
     time.sleep(args.warm_up)
-    a, cpu_a = switch.look(), switch.cpu_seconds()
-    time.sleep(args.seconds)
-    b, cpu_b = switch.look(), switch.cpu_seconds()
-    told = client.stop()
+    if row.kind == "latency":
+        a, b, told = looks_around(switch, client, rate, args.seconds if args.smoke else max(args.seconds, row.seconds))
+    else:
+        a, b, told = looks_within(switch, client, args.seconds)
     if told["strange"]:
         raise BenchError(f"{told['strange']} frames came that nobody sent")
     seconds, frames, hz = b["at"] - a["at"], b["out"] - a["out"], told["hz"]
@@ -44,9 +65,9 @@ def repetition(switch, client, args, rate):
             "client_cycles": per(told["cycles"], told["received"]),
             "lost": lost, "lost_per_million": sum(lost.values()) / frames * MILLION if frames else MILLION,
             "batches": [y - x for x, y in zip(a["batches"], b["batches"])],
-            "latency_us": [c / hz * 1e6 for c in told["latency_cycles"]],
+            "latency_us": [c / hz * 1e6 for c in told["latency_cycles"]] if told["latency_cycles"] else None,
             "worker_busy": busy / hz / seconds, "worker_cpu": (b["cpu_s"] - a["cpu_s"]) / seconds,
-            "switch_cpu": (cpu_b - cpu_a) / seconds}
+            "switch_cpu": (b["process_s"] - a["process_s"]) / seconds}
 
 
 def highest_lossless(switch, client, args, row, lossy):
@@ -54,7 +75,7 @@ def highest_lossless(switch, client, args, row, lossy):
     low, high, best = SEARCH_FLOOR * lossy["rate_in"], lossy["rate_in"], None
     for _ in range(SEARCH_STEPS):
         middle = (low + high) / 2 if best else low + (high - low) * 0.8
-        r = repetition(switch, client, args, middle)
+        r = repetition(row, switch, client, args, middle)
         if r["lost_per_million"] > row.may_lose:
             high = middle
         else:
@@ -85,9 +106,9 @@ class Running:
 
 def once(row, args):
     with Running(row, args) as (switch, client):
-        r = repetition(switch, client, args, row.rate)
+        r = repetition(row, switch, client, args, row.rate)
         if row.fraction:
-            r = repetition(switch, client, args, row.fraction * r["rate_in"])
+            r = repetition(row, switch, client, args, row.fraction * r["rate_in"])
         paced = r["lost_per_million"] > row.may_lose and not args.smoke
         if paced:
             r = highest_lossless(switch, client, args, row, r)
@@ -102,6 +123,13 @@ def middle(results, field):
 def spread(results, field):
     values = [r[field] for r in results if r[field] is not None]
     return [min(values), max(values)] if values else None
+
+
+def latencies(results):
+    """Medians of percentiles; None where the client measures none."""
+    if results[0]["latency_us"] is None:
+        return None
+    return {k: statistics.median(r["latency_us"][i] for r in results) for i, k in enumerate(("50", "90", "99", "99.9"))}
 
 
 def summary(row, results, found, verdict):
@@ -119,8 +147,7 @@ def summary(row, results, found, verdict):
             "lost_per_million": lost / frames * MILLION if frames else None,
             "lost": sorted({reason for r in results for reason in r["lost"]}),
             "batches": [sum(r["batches"][i] for r in results) for i in range(BATCH_CLASSES)],
-            "latency_us": {k: statistics.median(r["latency_us"][i] for r in results)
-                           for i, k in enumerate(("50", "90", "99", "99.9"))},
+            "latency_us": latencies(results), "machine_wakes_us": limits.wake(row.rate) if row.from_sleep else None,
             "limits": bounds, "limit_cycles": limit, "over_limit": cycles / limit if limit and cycles else None,
             "class": limits.distance(bounds["line_cycles"]), "verdict": verdict}
 
@@ -154,12 +181,14 @@ class Row:
     mbuf goes through as it is."""
 
     def __init__(self, name, what, source="dpdk", sink=None, sinks=1, traffic=(), switch=(), idle=(), frame=60, threads=1,
-                 rate=0, fraction=0, kind="throughput", may_lose=1):
+                 rate=0, fraction=0, kind="throughput", may_lose=1, seconds=0, from_sleep=False):
         self.name, self.what, self.kind, self.may_lose, self.peer = name, what, kind, may_lose, None
         self.source, self.sink, self.nb_sinks = source, sink or source, sinks
         self.traffic = ("--len", frame, *(o for i in idle for o in ("--idle", i)), *traffic)
         self.switch, self.frame, self.threads, self.rate = switch, frame, threads, rate
         self.fraction = fraction  # of the highest rate, which is found first
+        self.seconds = seconds  # of a repetition, at least: where few frames are sent
+        self.from_sleep = from_sleep  # the machine's own wake-up is measured beside it
         self.copies = sinks if (source, self.sink) != ("dpdk", "dpdk") else sinks - 1
 
     def make_switch(self, args):

@@ -57,7 +57,8 @@ def of_latency(kind):
                   kind="latency")
     for rate in (1000, 1000000):
         yield Row(f"{kind}-rate-{rate}", f"{kind}, 60 B, {rate} frames/s", kind, rate=rate, kind="latency")
-    yield Row(f"{kind}-from-sleep", f"{kind}, 60 B, 100 frames/s: each from sleep", kind, rate=100, kind="latency")
+    yield Row(f"{kind}-from-sleep", f"{kind}, 60 B, 100 frames/s: each from sleep", kind, rate=100, kind="latency", seconds=5,
+              from_sleep=True)
 
 
 def all_rows():
