@@ -15,6 +15,7 @@
 Medians of the repetitions.
 """
 import argparse
+import json
 import re
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def arguments():
     p.add_argument("--repeat", type=int, default=5, help="repetitions (5)")
     p.add_argument("--json", metavar="FILE", help="write everything to FILE")
     p.add_argument("--plot", metavar="FILE", help="draw the rows into FILE (SVG); needs gnuplot")
+    p.add_argument("--from", dest="earlier", metavar="FILE", help="measure nothing: show and draw what --json wrote earlier")
     p.add_argument("--mbufs", type=int, default=32768, help="of the switch's pool (32768)")
     p.add_argument("--quick", action="store_true", help="the rows that have a target, three times a second each")
     p.add_argument("--smoke", action="store_true",
@@ -71,8 +73,25 @@ def check_smoke(summaries):
         raise BenchError("rows that deliver nothing or lose frames: " + ", ".join(bad))
 
 
+def show_earlier(args):
+    with open(args.earlier, encoding="utf-8") as f:
+        document = json.load(f)
+    print(", ".join(f"{k} {v}" for k, v in document["machine"].items()))
+    report.print_head()
+    for s in document["rows"]:
+        report.print_row(s)
+    report.print_against(document["against"])
+    memory.show(document["memory"])
+    idle.show(document["idle"])
+    if args.plot:
+        plot.draw(args.plot, document["rows"], document["machine"])
+
+
 def main():
     args = arguments()
+    if args.earlier:
+        show_earlier(args)
+        return
     rows, ref = chosen_rows(args), limits.reference()
     if args.list:
         print("\n".join(r.name for r in rows))
@@ -87,12 +106,14 @@ def main():
     for row in rows:
         summaries.append(run_row(row, args, ref))
         report.print_row(summaries[-1])
+    against = report.against_peers(summaries)
+    report.print_against(against)
     sizes = memory.rows(args) if re.search(args.rows, "memory") and not args.quick else []
     memory.show(sizes)
     idles = idle.rows(args) if re.search(args.rows, "idle-cpu") else []
     idle.show(idles)
     if args.json:
-        report.write_json(args.json, {"machine": machine, "limits": bounds, "rows": summaries, "memory": sizes, "idle": idles})
+        report.write_json(args.json, {"machine": machine, "limits": bounds, "rows": summaries, "against": against, "memory": sizes, "idle": idles})
     if args.plot:
         plot.draw(args.plot, summaries, machine)
     if args.smoke:

@@ -3,6 +3,7 @@
 import subprocess
 
 from common import WORK
+from report import cycles_of
 
 SCRIPT = """
 set terminal svg size 900,{height} dynamic font 'sans-serif,11' background '#ffffff'
@@ -37,8 +38,7 @@ def draw(path, summaries, machine):
     data = f"{WORK}/plot.dat"
     with open(data, "w", encoding="utf-8") as f:
         for i, s in enumerate(rows):
-            cycles = s["worker_cycles_in"] if "broadcast" in s["name"] else s["worker_cycles"]
-            f.write(f'{i} "{s["what"]}" {cycles:.1f} {s["limit_cycles"]:.1f}\n')
+            f.write(f'{i} "{s["what"]}" {cycles_of(s):.1f} {s["limit_cycles"]:.1f}\n')
     script = SCRIPT.format(path=path, data=data, height=120 + 24 * len(rows), top=len(rows) - 0.3, cpu=machine["cpu"],
                            distance=rows[0]["class"])
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
