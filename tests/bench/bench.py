@@ -26,6 +26,7 @@ import memory
 import peers
 import plot
 import report
+import testpmd
 from common import BenchError, come_first
 from measure import run_row
 from rows import QUICK, SMOKE, all_rows
@@ -54,7 +55,7 @@ def arguments():
 
 
 def chosen_rows(args):
-    rows = [*all_rows(), *(r for r in peers.rows() if r.runs_here())]
+    rows = [*all_rows(), *testpmd.rows(), *(r for r in peers.rows() if r.runs_here())]
     if args.smoke:
         missing = set(SMOKE) - {r.name for r in rows}
         if missing:

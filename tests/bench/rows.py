@@ -72,5 +72,5 @@ def all_rows():
 
 # A row of each kind, for the tests.
 SMOKE = ("dpdk-dpdk-60", "netmap-netmap-60", "memif-memif-1514", "netmap-dpdk-60", "netmap-broadcast-3", "memif-macs-1000",
-         "dpdk-two-lcores", "netmap-load-50")
+         "dpdk-two-lcores", "netmap-load-50", "memif-testpmd-60")
 QUICK = r"^(dpdk-dpdk|netmap-netmap|memif-memif)-|broadcast-3|macs-100000"
