@@ -43,13 +43,11 @@ class Vale:
         return cpu_seconds(self.process.pid)
 
     def memory(self):
-        """MiB of normal pages that are its own, and of hugepages."""
-        with open(f"/proc/{self.process.pid}/smaps_rollup", encoding="utf-8") as f:
+        """MiB of the process: its own, shared with clients (regions of ports, as far as it has touched them), hugepages."""
+        with open(f"/proc/{self.process.pid}/status", encoding="utf-8") as f:
             text = f.read()
-        kb = lambda name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M).group(1))
-        return {"own": (kb("Private_Dirty") + kb("Private_Clean")) / 1024,
-                "shared": (kb("Shared_Dirty") + kb("Shared_Clean")) / 1024,
-                "huge": (kb("Shared_Hugetlb") + kb("Private_Hugetlb")) / 1024}
+        mib = lambda name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M).group(1)) / 1024
+        return {"own": mib("RssAnon"), "shared": mib("RssShmem"), "huge": mib("HugetlbPages")}
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
