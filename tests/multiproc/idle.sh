@@ -6,7 +6,8 @@
 #  1. 32 netmap and 32 memif ports; nothing is sent: under 1 % of a core, all threads of the switch together.
 #  2. The worker sleeps; a frame comes: it is there soon (the median; on a quiet machine 100 us are not needed, a
 #     busy one is allowed VALE_TEST_WAKE_US, 500), none is lost. VALE_TEST_WAKES sets how many frames (200).
-#  3. A switch that polls uses a core, which shows that step 1 can fail.
+#  3. The same while `idle` is set to and fro all the time: none is lost, none waits.
+#  4. A switch that polls uses a core, which shows that step 1 can fail.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -43,13 +44,33 @@ share=$(cpu_share 3)
 [ "$share" -lt 10 ] || die "an idle switch with 64 ports uses $share thousandths of a core"
 ok "idle: $share thousandths of a core"
 
-for kind in netmap memif; do
-	echo "wake $kind $wakes 2" >&"${PORTS[1]}"
+# wake KIND PAUSE_MS: sets answer
+wake() {
+	echo "wake $1 $wakes $2" >&"${PORTS[1]}"
 	read -r -t 60 -u "${PORTS[0]}" answer
 	echo "$answer"
-	expect_eq 0 "$(echo "$answer" | json 'd["lost"]')" "$kind: frames lost"
+	expect_eq 0 "$(echo "$answer" | json 'd["lost"]')" "$1: frames lost"
+}
+
+for kind in netmap memif; do
+	wake "$kind" 2
 	expect_eq true "$(echo "$answer" | json "d['median_us'] < $limit_us")" "$kind: awake within $limit_us us"
 done
+
+set_to_and_fro() {
+	while :; do
+		ctl set idle poll
+		ctl set idle sleep
+	done >/dev/null
+}
+
+set_to_and_fro &
+setter=$!
+for kind in netmap memif; do
+	wake "$kind" 1
+done
+kill "$setter"
+wait "$setter" || true
 
 ctl set idle poll >/dev/null
 share=$(cpu_share 1)
