@@ -25,7 +25,7 @@
 #define SHARED "valek:s"
 #define EXCHANGE_NB 4
 #define FRAMES 5
-#define WAIT_S 5
+#define WAIT_S 20
 #define STEPS_MAX 5000000
 
 enum scenario { OPEN, REGISTER, MAP, TXSYNC, RXSYNC, POLL, CLOSE, SHARED_TX, SHARED_RX, SCENARIOS };

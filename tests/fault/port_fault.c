@@ -24,7 +24,7 @@
 #define FRAME_LEN 60
 #define EXCHANGE_NB 8
 /* Longest that anything may take that must happen at once; the machine may be busy. */
-#define WAIT_MS 5000
+#define WAIT_MS 20000
 #define START_MS 30000
 /* A child with this number of steps has gone astray. */
 #define STEPS_MAX 20000000

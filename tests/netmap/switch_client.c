@@ -12,7 +12,7 @@
 #include "switch_client.h"
 #include "vale_control_client.h"
 
-#define WAIT_S 5
+#define WAIT_S 20
 
 const char *socket_path;
 
