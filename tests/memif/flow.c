@@ -176,7 +176,7 @@ run_ping(const char *path, const char *name, double seconds, uint32_t fixed)
 	static struct ping p;
 	double end, worst = 0, last;
 	bool parted = false;
-	uint64_t good;
+	uint64_t came;
 	uint32_t len;
 
 	if (open_client(&p.c, path, name, 8) < 0)
@@ -194,11 +194,12 @@ run_ping(const char *path, const char *name, double seconds, uint32_t fixed)
 		/* nothing comes back: strangers' floods were in the way */
 		if (!mclient_wait(&p.c, 0, RETRY_MS))
 			p.expect = p.next;
-		good = p.good;
+		came = p.good + p.strangers;
 		while ((len = mclient_rx(&p.c, 0, f, sizeof(f))) > 0)
 			ping_take(&p, f, len);
 		worst = now_s() - last > worst ? now_s() - last : worst;
-		last = p.good > good ? now_s() : last;
+		/* strangers' floods, too, show that the switch is at work */
+		last = p.good + p.strangers > came ? now_s() : last;
 		parted = mclient_parted(&p.c);
 	}
 	printf("ok sent=%" PRIu64 " good=%" PRIu64 " lost=%" PRIu64 " bad=%" PRIu64
