@@ -3,7 +3,7 @@
 # Objective: a client that does everything wrong that a client can do harms nobody: two good clients on the same switch
 # lose nothing but to floods, get nothing damaged, and are never parted from.
 #
-# Steps: VALE_HOSTILE_S seconds (50), VALE_HOSTILE_SEED (any), VALE_WORST_MS (4000).
+# Steps: VALE_HOSTILE_S seconds (50), VALE_HOSTILE_SEED (any), VALE_WORST_MS (3000).
 #  1. memif-flow pings across valea with numbered, checked frames of all lengths, sleeping in between.
 #  2. Beside it, one wrong thing at a time: all that can be wrong in the handshake, and memory that goes away
 #     (refusals.py); frames and buffers at every limit (frames.py). Each is refused for its reason.
@@ -22,7 +22,7 @@
 here=$(dirname "$0")
 seconds=${VALE_HOSTILE_S:-50}
 seed=${VALE_HOSTILE_SEED:-$RANDOM}
-worst_ms=${VALE_WORST_MS:-4000}
+worst_ms=${VALE_WORST_MS:-3000}
 
 switch_fds() {
 	find "/proc/$SWITCH_PID/fd" -mindepth 1 | wc -l

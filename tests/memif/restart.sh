@@ -6,7 +6,7 @@
 # Steps: VALE_RESTARTS times (20).
 #  1. testpmd with frames on their way; kill -9; the next one is started without waiting. By turns copying and zero-copy,
 #     on 1, 2 and 4 queues, sending 64 to 9,000 bytes to all of valea, and both ways between valeb:t and valeb:u.
-#  2. All the while memif-flow pings across valea: nothing is damaged, it never waits for VALE_WORST_MS (4000), it is not
+#  2. All the while memif-flow pings across valea: nothing is damaged, it never waits for VALE_WORST_MS (3000), it is not
 #     parted from.
 #  3. Descriptors, mappings and memory of the switch are as many as before.
 # shellcheck source=tests/lib.sh
@@ -17,7 +17,7 @@
 . "$(dirname "$0")/memif.sh"
 
 times=${VALE_RESTARTS:-20}
-worst_ms=${VALE_WORST_MS:-4000}
+worst_ms=${VALE_WORST_MS:-3000}
 sizes=(64 1500 "2000,48" "2000,2000,2000,2000,1000")
 
 switch_holds() {
