@@ -96,6 +96,14 @@ nm_arena_map(int fd, size_t size)
 	return NULL;
 }
 
+bool
+nm_arena_keeps(const void *addr)
+{
+	const uint8_t *p = addr;
+
+	return a.base != NULL && p >= a.base && (uint64_t)(p - a.base) < ARENA_SZ;
+}
+
 void
 nm_arena_unmap(void *addr, size_t size)
 {
@@ -103,7 +111,7 @@ nm_arena_unmap(void *addr, size_t size)
 
 	if (addr == NULL)
 		return;
-	if (a.base == NULL || (uint8_t *)addr < a.base || off >= ARENA_SZ) {
+	if (!nm_arena_keeps(addr)) {
 		munmap(addr, size);
 		return;
 	}

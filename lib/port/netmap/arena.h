@@ -20,6 +20,7 @@
  * Control thread only.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,9 @@
  * @return The address; NULL with errno.
  */
 void *nm_arena_map(int fd, size_t size);
+
+/** Whether an address is in the arena: nothing but regions ever lies there. */
+bool nm_arena_keeps(const void *addr);
 
 /** Undo it: what was there is guard again. NULL is allowed. */
 void nm_arena_unmap(void *addr, size_t size);

@@ -7,6 +7,7 @@
 #include <rte_common.h>
 
 #include "netmap_port.h"
+#include "pages.h"
 #include "vale_gate.h"
 #include "vale_log.h"
 
@@ -168,6 +169,11 @@ int
 vale_netmap_init(
 	const struct vale_netmap_conf *conf, struct vale_switches *s, struct vale_server *server)
 {
+	int ret = nm_pages_start();
+
+	if (ret < 0)
+		VALE_LOG(WARNING, "no thread for the memory of large netmap ports: %s",
+			strerror(-ret));
 	nm_ports_init(conf, s);
 	nm_vi_init(s);
 	nm_requests_init(s);
@@ -182,6 +188,7 @@ void
 vale_netmap_fini(void)
 {
 	nm_ports_fini();
+	nm_pages_stop();
 	nm_extra_fini();
 	nm_vi_fini();
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +9,9 @@
 
 #include <rte_common.h>
 #include <rte_errno.h>
-#include <rte_lcore.h>
 
 #include "arena.h"
+#include "pages.h"
 #include "region.h"
 #include "vale_control_proto.h"
 
@@ -21,8 +20,6 @@
 #define IF_SZ 512
 /* A region has room for so many ports like its first. */
 #define PORTS_PER_REGION 2
-/* From this size on the memory of a region is given back aside. */
-#define CLOSE_ASIDE_SZ (64u << 20)
 /* Unit of struct nm_place.rings. */
 #define RING_UNIT 128u
 
@@ -155,33 +152,12 @@ region_map(struct nm_region *r)
 	return r->base == NULL ? -errno : 0;
 }
 
-static void *
-close_main(void *fd)
-{
-	close((int)(intptr_t)fd);
-	return NULL;
-}
-
-/* The last who has a memfd frees its pages, a quarter of a millisecond for each megabyte: many of
- * them by a thread that does nothing else, and if there is none, by us. */
-static void
-close_memfd(int fd, size_t size)
-{
-	pthread_t thread;
-
-	if (size < CLOSE_ASIDE_SZ || rte_ctrl_thread_create(&thread, "vale-nm-close", NULL,
-					     close_main, (void *)(intptr_t)fd) != 0)
-		close(fd);
-	else
-		pthread_detach(thread);
-}
-
 static void
 region_free(struct nm_region *r)
 {
 	nm_arena_unmap(r->base, r->size);
 	if (r->memfd >= 0)
-		close_memfd(r->memfd, r->size);
+		nm_pages_close(r->memfd, r->size);
 	nm_extents_free(&r->krings);
 	nm_extents_free(&r->rings);
 	nm_extents_free(&r->bufs);
@@ -329,24 +305,12 @@ nm_region_give_bind(struct nm_region *r, unsigned int bind)
 
 /* ---- what programs find ---- */
 
-/* Have the pages there before a worker meets them: a fault costs it what 1,000 frames do. */
-static void
-populate(void *addr, size_t sz)
-{
-	uintptr_t from = RTE_ALIGN_FLOOR((uintptr_t)addr, PAGE);
-
-#ifdef MADV_POPULATE_WRITE
-	/* where the kernel is older, the first frames are slower */
-	(void)madvise((void *)from, (uintptr_t)addr + sz - from, MADV_POPULATE_WRITE);
-#endif
-}
-
 static void
 make_slots(struct nm_region *r, struct netmap_ring *ring, uint32_t nb, uint32_t first_buf,
 	uint64_t offset)
 {
-	populate(ring, sizeof(*ring) + nb * sizeof(ring->slot[0]));
-	populate(nm_region_bufs(r) + (uint64_t)first_buf * VALE_NM_BUF_SZ,
+	nm_pages_populate(ring, sizeof(*ring) + nb * sizeof(ring->slot[0]));
+	nm_pages_populate(nm_region_bufs(r) + (uint64_t)first_buf * VALE_NM_BUF_SZ,
 		(size_t)nb * VALE_NM_BUF_SZ);
 	for (uint32_t i = 0; i < nb; i++)
 		ring->slot[i] = (struct netmap_slot){
