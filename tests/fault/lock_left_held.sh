@@ -8,7 +8,8 @@
 #     switch says that it released it, within a second; vale-ctl answers, the secondary is forgotten.
 #     Meanwhile vale-ctl attaches a device, or detaches one, for which DPDK wants such locks: it succeeds within a second.
 #  2. Locks nested in each other. While one is held by a process that lives, vale-ctl attach waits, others do not: a port
-#     of the dead goes, requests are answered. It succeeds when the lock is free.
+#     of the dead goes, requests are answered. It succeeds when the lock is free. So does a netmap program that attaches an
+#     interface.
 #  3. A heap in the middle of a split is mended; nothing of it is lost.
 #  4. A heap's lock with memory_hotplug_lock, as when shared memory grows: it is given time.
 #  5. While living processes hold locks shortly, without a break, none is taken from them.
@@ -120,8 +121,12 @@ held_and_killed "nested, the first" 1000 hold mempools:w memzones:w heap:
 variable_settles locks_released $((before + 3)) 15 "the two around it, too"
 
 peer_start c valea:c
+ip link add nmif type veth peer name nmif1
 shared_start hold mempools:w tailqs:w || die "$(cat "$WORK/shared.err")"
 device_request
+"$VALE_BUILD/tests/netmap/switch-requests" "$SOCKET" interface >"$WORK/netmap.out" 2>&1 &
+netmap=$!
+retry 5 ctl show vale7:a || die "no netmap program"
 sleep 0.3
 client_kill c
 goes valea:c 10000 "while a device waits for locks"
@@ -135,7 +140,8 @@ ctl secondaries >"$WORK/secondaries"
 traffic "while a device waits for locks"
 shared_kill
 device_done "after the holder's end"
-ok "the device, too, when the holder is dead"
+wait "$netmap" || die "a netmap program cannot attach an interface: $(cat "$WORK/netmap.out")"
+ok "the device, too, when the holder is dead, and a netmap program's interface"
 
 # 3
 free=$(variable heap_free)

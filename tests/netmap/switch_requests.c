@@ -347,6 +347,21 @@ leave_wire(void)
 	CHECK(newif("w1") == 0 && attach("vale0:w1") == 0 && newif("w2") == 0);
 }
 
+/* An interface comes and goes, on a descriptor that has a port. For tests/fault/lock_left_held.sh.
+ */
+static void
+interface(void)
+{
+	struct client c = {0};
+
+	client_open(&c, "vale7:a");
+	close(fd);
+	fd = c.fd;
+	CHECK(attach("vale7:nmif") == 0);
+	CHECK(detach("vale7:nmif") == 0);
+	client_close(&c);
+}
+
 /* ---- extra buffers ---- */
 
 #define MANY_EXTRA 100000
@@ -444,6 +459,7 @@ main(int argc, char **argv)
 		CASE(persistent),
 		CASE(wire),
 		CASE(leave_wire),
+		CASE(interface),
 		{NULL, NULL},
 	};
 
