@@ -213,7 +213,7 @@ is_doorbell(const union message *msg)
 
 /* Handle one message; a descriptor that came with it (-1: none) is taken over. */
 static void
-conn_message(struct vale_conn *c, const union message *msg, ssize_t n, bool cut, int fd)
+conn_message(struct vale_conn *c, union message *msg, ssize_t n, bool cut, int fd)
 {
 	bool request = n >= (ssize_t)sizeof(msg->hdr) && !cut && msg->hdr.magic == VALE_CTL_MAGIC;
 

@@ -14,6 +14,8 @@
 
 /* Requests of one connection that wait for an answer on descriptors of their own. */
 #define REPLIES_MAX 16
+/* Numbers of ours: clients count from 1. */
+#define OWN_SEQ 0x80000000u
 
 static void
 reply_to_free(struct vale_conn *c, struct reply_to *r)
@@ -32,7 +34,7 @@ conn_forget_replies(struct vale_conn *c)
 }
 
 bool
-conn_answer_on(struct vale_conn *c, const struct vale_ctl_hdr *hdr, int fd)
+conn_answer_on(struct vale_conn *c, struct vale_ctl_hdr *hdr, int fd)
 {
 	struct reply_to *r = NULL;
 
@@ -42,7 +44,11 @@ conn_answer_on(struct vale_conn *c, const struct vale_ctl_hdr *hdr, int fd)
 		close_stray(c->s, fd);
 		return false;
 	}
-	*r = (struct reply_to){.fd = fd, .type = hdr->type, .seq = hdr->seq};
+	*r = (struct reply_to){.fd = fd,
+		.type = hdr->type,
+		.seq = OWN_SEQ | ++c->last_seq,
+		.client_seq = hdr->seq};
+	hdr->seq = r->seq;
 	TAILQ_INSERT_HEAD(&c->replies, r, next);
 	c->nb_replies++;
 	return true;
@@ -118,6 +124,7 @@ vale_conn_reply(struct vale_conn *c, const struct vale_ctl_hdr *req, struct vale
 		conn_send(c, reply, size, fds, nb_fds);
 		return;
 	}
+	reply->hdr.seq = r->client_seq;
 	/* who closed its end, or sent no socket at all, waits for no answer */
 	(void)send_packet(r->fd, reply, size, fds, nb_fds);
 	reply_to_free(c, r);

@@ -41,7 +41,8 @@ TAILQ_HEAD(source_list, source);
 struct reply_to {
 	int fd;
 	uint16_t type;
-	uint32_t seq;
+	uint32_t seq;	     /**< ours, in place of the client's, until it is answered */
+	uint32_t client_seq; /**< others on the connection may have chosen the same */
 	TAILQ_ENTRY(reply_to) next;
 };
 
@@ -56,6 +57,7 @@ struct vale_conn {
 	void *on_doorbell_arg;
 	TAILQ_HEAD(, reply_to) replies; /**< of requests not answered yet, the latest first */
 	unsigned int nb_replies;
+	uint32_t last_seq; /**< given to one of those */
 };
 
 /** Lines of a kind that strangers cause, as many as they like. */
@@ -120,9 +122,10 @@ void close_stray(struct vale_server *s, int fd);
 
 /* ---- reply.c ---- */
 
-/** Have the answer to a request sent to a descriptor, which is the server's from now on. Returns
- * false if that cannot be. */
-bool conn_answer_on(struct vale_conn *c, const struct vale_ctl_hdr *hdr, int fd);
+/** Have the answer to a request sent to a descriptor, which is the server's from now on. The
+ * request gets a number of ours instead of the client's, which it has in common with others that
+ * wait. Returns false if that cannot be. */
+bool conn_answer_on(struct vale_conn *c, struct vale_ctl_hdr *hdr, int fd);
 /** Close the descriptors of requests that are not answered. */
 void conn_forget_replies(struct vale_conn *c);
 

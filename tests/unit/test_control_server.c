@@ -56,8 +56,10 @@ handle_release(void *arg, struct vale_conn *c, const struct vale_ctl_hdr *msg)
 {
 	struct vale_ctl_reply r = {0};
 
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < 2; i++) {
+		r.nb_recs = i + 1;
 		vale_conn_reply(c, &waiting[i], &r, sizeof(r), NULL, 0);
+	}
 	vale_conn_reply(c, msg, &r, sizeof(r), NULL, 0);
 }
 
@@ -428,6 +430,8 @@ deferred_answer_comes_on_the_descriptor_too(void **state)
 	for (unsigned int i = 0; i < 2; i++) {
 		assert_int_equal(recv(sv[i][0], &r, sizeof(r), 0), sizeof(r));
 		assert_int_equal(r.hdr.type, VALE_CTL_DESTROY);
+		assert_int_equal(r.hdr.seq, 7);
+		assert_int_equal(r.nb_recs, i + 1); /* its own, not the other's */
 		close(sv[i][0]);
 	}
 	close(fd);
