@@ -66,18 +66,50 @@ def chosen_rows(args):
     return [r for r in rows if re.search(args.rows, r.name)]
 
 
-def check_smoke(summaries):
+def check_smoke(document):
     # two threads of one CPU take turns only as well as the kernel lets them, on a busy machine
-    bad = [f"{s['name']} ({', '.join(s['lost']) or 'nothing delivered'})" for s in summaries
-           if not s["frames"] or (s["threads"] == 1 and s["lost_per_million"] > s["may_lose"])]
+    bad = [f"{s['name']} loses frames ({', '.join(s['lost'])})" for s in document["rows"]
+           if s["threads"] == 1 and s["frames"] and s["lost_per_million"] > s["may_lose"]]
+    bad += ["idle-cpu: ports are missing" for i in document["idle"] if i["ports"] != idle.PORTS]
     if bad:
-        raise BenchError("rows that deliver nothing or lose frames: " + ", ".join(bad))
+        raise BenchError("; ".join(bad))
+
+
+def measure_rows(document, rows, args, ref):
+    """A row that fails does not end the others."""
+    for row in rows:
+        try:
+            s = run_row(row, args, ref)
+            if not s["frames"]:
+                raise BenchError("nothing is delivered")
+            document["rows"].append(s)
+            report.print_row(s)
+        except (BenchError, OSError, subprocess.SubprocessError) as e:
+            document["failed"].append({"name": row.name, "why": str(e)})
+            print(f"{row.what:46} FAILED: {e}", flush=True)
+
+
+def measure(document, rows, args, ref):
+    report.print_head()
+    measure_rows(document, rows, args, ref)
+    document["against"] = report.against_peers(document["rows"])
+    report.print_against(document["against"])
+    if re.search(args.rows, "memory") and not args.quick:
+        document["memory"] = memory.rows(args)
+    memory.show(document["memory"])
+    if re.search(args.rows, "idle-cpu"):
+        document["idle"] = idle.rows(args)
+    idle.show(document["idle"])
+
+
+def show_machine(machine):
+    print(", ".join(f"{k} {v}" for k, v in machine.items()))
 
 
 def show_earlier(args):
     with open(args.earlier, encoding="utf-8") as f:
         document = json.load(f)
-    print(", ".join(f"{k} {v}" for k, v in document["machine"].items()))
+    show_machine(document["machine"])
     report.print_head()
     for s in document["rows"]:
         report.print_row(s)
@@ -88,39 +120,37 @@ def show_earlier(args):
         plot.draw(args.plot, document["rows"], document["machine"])
 
 
+def measure_all(args):
+    rows, ref = chosen_rows(args), limits.reference()
+    if args.list:
+        print("\n".join([*(r.name for r in rows), "memory", "idle-cpu"]))
+        return
+    if not args.smoke:
+        come_first()
+    document = {"machine": report.environment(), "limits": limits.measure(50), "rows": [], "failed": [], "against": [],
+                "memory": [], "idle": []}
+    show_machine(document["machine"])
+    print("limits:", ", ".join(f"{k} {v:,.0f}" for k, v in document["limits"].items()),
+          f"({limits.judge(document['limits'], ref)})")
+    try:
+        measure(document, rows, args, ref)
+    finally:
+        if args.json:
+            report.write_json(args.json, document)
+    if args.plot:
+        plot.draw(args.plot, document["rows"], document["machine"])
+    if args.smoke:
+        check_smoke(document)
+    if document["failed"]:
+        raise BenchError("rows that failed: " + ", ".join(f["name"] for f in document["failed"]))
+
+
 def main():
     args = arguments()
     if args.earlier:
         show_earlier(args)
-        return
-    rows, ref = chosen_rows(args), limits.reference()
-    if args.list:
-        print("\n".join(r.name for r in rows))
-        return
-    if not args.smoke:
-        come_first()
-    machine, bounds = report.environment(), limits.measure(50)
-    print(", ".join(f"{k} {v}" for k, v in machine.items()))
-    print("limits:", ", ".join(f"{k} {v:,.0f}" for k, v in bounds.items()), f"({limits.judge(bounds, ref)})")
-    report.print_head()
-    summaries = []
-    for row in rows:
-        summaries.append(run_row(row, args, ref))
-        report.print_row(summaries[-1])
-    against = report.against_peers(summaries)
-    report.print_against(against)
-    sizes = memory.rows(args) if re.search(args.rows, "memory") and not args.quick else []
-    memory.show(sizes)
-    idles = idle.rows(args) if re.search(args.rows, "idle-cpu") else []
-    idle.show(idles)
-    if args.json:
-        report.write_json(args.json, {"machine": machine, "limits": bounds, "rows": summaries, "against": against, "memory": sizes, "idle": idles})
-    if args.plot:
-        plot.draw(args.plot, summaries, machine)
-    if args.smoke:
-        check_smoke(summaries)
-        if any(i["ports"] != idle.PORTS for i in idles):
-            raise BenchError("idle-cpu: ports are missing")
+    else:
+        measure_all(args)
 
 
 try:
