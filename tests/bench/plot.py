@@ -11,7 +11,7 @@ set output '{path}'
 set title "Worker cycles for a frame, and the least that this machine takes ({cpu}, {distance})"
 set style fill solid 0.9 noborder
 set boxwidth 0.38
-set yrange [-0.7:{top}] reverse
+set yrange [{top}:-0.7]
 set xrange [0:*]
 set xtics nomirror
 set ytics nomirror scale 0
