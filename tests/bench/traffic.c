@@ -297,14 +297,26 @@ source_stop(pthread_t thread)
 		rte_eal_mp_wait_lcore();
 }
 
+/* What an earlier run left on the way has an old stamp: out with it. */
+static void
+drain(double hz)
+{
+	uint64_t end = rte_rdtsc() + (uint64_t)(hz / 100);
+
+	while (rte_rdtsc() < end)
+		receive_all();
+}
+
 /* From `go` to `stop`. */
 static bool
 run(double hz)
 {
-	uint64_t start = rte_rdtsc();
 	bool go = true, more = true;
 	pthread_t thread = 0;
+	uint64_t start;
 
+	drain(hz);
+	start = rte_rdtsc();
 	gap = traffic.rate > 0 ? hz / traffic.rate : 0;
 	next_due = (double)start;
 	source.frames = source.full = traffic.strange = 0;
