@@ -37,7 +37,8 @@
 
 /** Longest frame, in bytes without FCS. */
 #define VALE_FRAME_LEN_MAX 9216
-/** Longest frame that is still to be cut (vale_offload.gso_size): two tags, IPv6, what it can tell. */
+/** Longest frame that is still to be cut (vale_offload.gso_size): two tags, IPv6, what it can tell.
+ */
 #define VALE_GSO_LEN_MAX (22 + 40 + 65535)
 /** Shortest frame: an Ethernet header. */
 #define VALE_FRAME_LEN_MIN 14
@@ -63,7 +64,8 @@ struct vale_worker;
  * with VALE_PKT_MBUF. */
 #define VALE_PKT_SEGS 0x0010
 /** Frame is not finished: vale_pkt_offload() tells what is to be done before it is on a wire. Only
- * with VALE_PKT_MBUF or VALE_PKT_SEGS. An endpoint meets it in tx() only if it takes such frames. */
+ * with VALE_PKT_MBUF or VALE_PKT_SEGS. An endpoint meets it in tx() only if it takes such frames.
+ */
 #define VALE_PKT_OFFLOAD 0x0020
 /** With VALE_PKT_SEGS: the division into pieces is of the core's making and means nothing. */
 #define VALE_PKT_MADE 0x0040
@@ -117,6 +119,12 @@ struct vale_pkt {
 	uint16_t flags;	  /**< VALE_PKT_* */
 };
 
+/** The addresses of a frame, as in its header. */
+struct vale_addrs {
+	uint8_t dst[6], src[6];
+	uint8_t reserved[4]; /**< any */
+};
+
 /** What a queue costs its worker. Control thread only. */
 struct vale_rxq_load {
 	uint64_t busy;	/**< as last read */
@@ -137,6 +145,10 @@ struct vale_rxq {
 			    timer; owned by the kind */
 	bool wait_edge;	 /**< wait_fd is an eventfd that is rung after arm(): wait on it
 			    edge-triggered */
+	/** Addresses of the frames of the last rx(), where the kind knows them without reading the
+	 * frames; NULL: it does not. Worker. */
+	const struct vale_addrs *addrs;
+	bool passes_on; /**< the last batch went to its receiver unread. Worker: the core's */
 	_Atomic uint64_t
 		frames;	       /**< consumed, refused ones included; worker writes, once a batch */
 	_Atomic uint64_t busy; /**< cycles spent on them, an estimate; worker writes */
@@ -237,8 +249,8 @@ struct vale_endpoint {
 	/** VALE_OL_*: frames on which that is left to do are delivered as they are; on others it is
 	 * done before. The kind writes, any thread; workers read. */
 	_Atomic uint32_t takes;
-	uint16_t nb_rxq;	/**< queues from the client, 1 .. VALE_QUEUES_MAX */
-	uint16_t nb_txq;	/**< queues to the client, 1 .. VALE_QUEUES_MAX */
+	uint16_t nb_rxq; /**< queues from the client, 1 .. VALE_QUEUES_MAX */
+	uint16_t nb_txq; /**< queues to the client, 1 .. VALE_QUEUES_MAX */
 	struct vale_rxq *rxq[VALE_QUEUES_MAX];
 };
 

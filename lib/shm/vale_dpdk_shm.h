@@ -8,9 +8,10 @@
  * group, mapped at the same address in all its processes.
  *
  * A slot holds, for each queue pair, two rte_rings of 8-byte frame words and what both sides need
- * beside them. Rings are found by offset from the queue. Names are the client's: an rxq carries
- * frames from the switch to the client, a txq from the client to the switch. The client's ends are
- * always single-producer, single-consumer. No process-local pointers.
+ * beside them: so the addresses of what the client sends, a place for each of the ring's. Rings are
+ * found by offset from the queue. Names are the client's: an rxq carries frames from the switch to
+ * the client, a txq from the client to the switch. The client's ends are always single-producer,
+ * single-consumer. No process-local pointers.
  */
 
 #include <assert.h>
@@ -24,7 +25,7 @@
 
 #include "vale_name.h"
 
-#define VALE_DPDK_SHM_VERSION 1
+#define VALE_DPDK_SHM_VERSION 2
 #define VALE_DPDK_QUEUES_MAX 16
 /** Memzone that holds all slots. */
 #define VALE_DPDK_MZ_NAME "vale_dpdk_slots"
@@ -63,10 +64,21 @@ struct vale_dpdk_rxq {
 	int32_t event_fd; /**< client's number of the eventfd it waits on */
 } __rte_cache_aligned;
 
+/**
+ * The addresses of a frame that a client sends, as they stand in its header. The switch reads them
+ * here and not in the frame, which is in the sender's cache: so it goes from there to the
+ * receiver's without a visit to the switch's.
+ */
+struct vale_dpdk_addrs {
+	uint8_t dst[6], src[6];
+	uint8_t reserved[4]; /**< any */
+};
+
 /** From the client to the switch. */
 struct vale_dpdk_txq {
 	/* written by the switch before attach, then constant */
 	uint32_t ring_off;
+	uint32_t addrs_off; /**< bytes from this struct to its struct vale_dpdk_addrs[] */
 	uint16_t id;
 	uint16_t port_id;
 
@@ -109,11 +121,15 @@ struct vale_dpdk_slot {
 
 	struct vale_dpdk_rxq rxq[VALE_DPDK_QUEUES_MAX];
 	struct vale_dpdk_txq txq[VALE_DPDK_QUEUES_MAX];
-	/* rings follow */
+	/* rings follow, then the addresses beside those from the client */
 } __rte_cache_aligned;
 
 /** The ring of a queue (struct vale_dpdk_rxq or _txq). */
 #define VALE_DPDK_RING(q) ((struct rte_ring *)RTE_PTR_ADD((q), (q)->ring_off))
+/** The addresses of what is in the ring of a struct vale_dpdk_txq: of the word with index i, which
+ * wraps at 32 bits, entry i & ring->mask. Written before the ring's tail goes beyond it, read
+ * before its place is given back. */
+#define VALE_DPDK_ADDRS(q) ((struct vale_dpdk_addrs *)RTE_PTR_ADD((q), (q)->addrs_off))
 
 /*
  * Frame words. An mbuf lies on a cache line, so that the low 6 bits of its address are free; user

@@ -135,11 +135,19 @@ classify_frames(struct vale_forward *f, struct vale_port *port, const struct val
 	return FORWARD_DROP;
 }
 
+/* Where the addresses of frame @p i are: of all frames in @p addrs, or in each. */
+static __rte_always_inline const uint8_t *
+header_of(const struct vale_pkt *p, const struct vale_addrs *addrs, unsigned int i)
+{
+	return addrs != NULL ? (const uint8_t *)&addrs[i] : p->data;
+}
+
 /* Fill in f->dst[] for frames first .. first + n - 1, all of whose headers are on their way into
  * the cache. */
 static void
-classify_each(struct vale_forward *f, struct vale_port *port, unsigned int first, unsigned int n,
-	struct memo *memo, struct tally *t, uint32_t now_s, uint32_t ageing_s)
+classify_each(struct vale_forward *f, struct vale_port *port, const struct vale_addrs *addrs,
+	unsigned int first, unsigned int n, struct memo *memo, struct tally *t, uint32_t now_s,
+	uint32_t ageing_s)
 {
 	struct vale_switch *sw = port->sw;
 	vale_mac_t dst[CHUNK], src[CHUNK];
@@ -147,6 +155,7 @@ classify_each(struct vale_forward *f, struct vale_port *port, unsigned int first
 
 	for (unsigned int i = 0; i < n; i++) {
 		const struct vale_pkt *p = &f->pkts[first + i];
+		const uint8_t *header;
 
 		t->bytes += p->len;
 		if (drop_bad_length(&port->counters[f->worker], p)) {
@@ -156,8 +165,9 @@ classify_each(struct vale_forward *f, struct vale_port *port, unsigned int first
 		}
 		t->flags |= p->flags;
 		f->dst[first + i] = 0;
-		dst[i] = dst_mac(p->data);
-		src[i] = src_mac(p->data);
+		header = header_of(p, addrs, first + i);
+		dst[i] = dst_mac(header);
+		src[i] = src_mac(header);
 		if (dst[i] != last_dst)
 			vale_fdb_prefetch(sw->fdb, dst[i]);
 		if (src[i] != last_src)
@@ -174,20 +184,21 @@ classify_each(struct vale_forward *f, struct vale_port *port, unsigned int first
 
 /* Whether frames are alike: all from the one address of p[0] to the one other, all to be learned
  * from, none of a bad length. If so they are added up. */
-static inline bool
-are_alike(const struct vale_pkt *p, unsigned int n, uint64_t first_8, uint32_t last_4,
-	struct tally *t)
+static __rte_always_inline bool
+are_alike(const struct vale_pkt *p, const struct vale_addrs *addrs, unsigned int n,
+	uint64_t first_8, uint32_t last_4, struct tally *t)
 {
-	const struct vale_pkt *end = p + n;
 	uint64_t bytes = 0;
 	uint16_t flags = 0;
 
-	for (; p < end; p++) {
+	for (unsigned int i = 0; i < n; i++, p++) {
+		const uint8_t *header = header_of(p, addrs, i);
+
 		/* first of all the length: a runt may lie at the very end of its memory */
 		if (unlikely(p->seg_len < VALE_FRAME_LEN_MIN ||
 			     p->len - VALE_FRAME_LEN_MIN > VALE_FRAME_LEN_MAX - VALE_FRAME_LEN_MIN))
 			return false;
-		if (load_u64(p->data) != first_8 || load_u32(p->data + 8) != last_4)
+		if (load_u64(header) != first_8 || load_u32(header + 8) != last_4)
 			return false;
 		bytes += p->len;
 		flags |= p->flags;
@@ -201,25 +212,45 @@ are_alike(const struct vale_pkt *p, unsigned int n, uint64_t first_8, uint32_t l
 
 /* As classify_each(). What one sends to one other comes in runs, so that a whole chunk is mostly
  * alike, which is looked at first: then it is classified as one frame. */
-static inline void
-classify_chunk(struct vale_forward *f, struct vale_port *port, unsigned int first, unsigned int n,
-	struct memo *memo, struct tally *t, uint32_t now_s, uint32_t ageing_s)
+static __rte_always_inline void
+classify_chunk(struct vale_forward *f, struct vale_port *port, const struct vale_addrs *addrs,
+	unsigned int first, unsigned int n, struct memo *memo, struct tally *t, uint32_t now_s,
+	uint32_t ageing_s)
 {
+	const struct vale_addrs *from = addrs != NULL ? addrs + first : NULL;
 	const struct vale_pkt *p = &f->pkts[first];
-	uint8_t addrs[VALE_FRAME_LEN_MIN];
+	uint8_t one[VALE_FRAME_LEN_MIN];
 	uint16_t d;
 
-	if (likely(p->len >= sizeof(addrs) && p->seg_len >= sizeof(addrs))) {
-		memcpy(addrs, p->data, sizeof(addrs));
-		if (likely(are_alike(p, n, load_u64(addrs), load_u32(addrs + 8), t))) {
-			d = classify_frames(f, port, p, n, src_mac(addrs), dst_mac(addrs), memo,
-				now_s, ageing_s);
+	if (likely(p->len >= sizeof(one) && p->seg_len >= sizeof(one))) {
+		memcpy(one, header_of(p, from, 0), sizeof(one));
+		if (likely(are_alike(p, from, n, load_u64(one), load_u32(one + 8), t))) {
+			d = classify_frames(
+				f, port, p, n, src_mac(one), dst_mac(one), memo, now_s, ageing_s);
 			for (unsigned int i = 0; i < n; i++)
 				f->dst[first + i] = d;
 			return;
 		}
 	}
-	classify_each(f, port, first, n, memo, t, now_s, ageing_s);
+	classify_each(f, port, addrs, first, n, memo, t, now_s, ageing_s);
+}
+
+/* Classify in chunks; @p fetch: with the frames of the next one on their way into the cache. */
+static __rte_always_inline void
+classify_chunks(struct vale_forward *f, struct vale_port *port, const struct vale_addrs *addrs,
+	bool fetch, unsigned int n, struct tally *t, uint32_t now_s, uint32_t ageing_s)
+{
+	struct memo memo = {.src = UINT64_MAX, .dst = UINT64_MAX};
+
+	for (unsigned int i = 0; fetch && i < RTE_MIN(n, (unsigned int)CHUNK); i++)
+		rte_prefetch0(f->pkts[i].data);
+	for (unsigned int first = 0; first < n; first += CHUNK) {
+		unsigned int end = RTE_MIN(n, first + CHUNK);
+
+		for (unsigned int i = end; fetch && i < RTE_MIN(n, end + CHUNK); i++)
+			rte_prefetch0(f->pkts[i].data);
+		classify_chunk(f, port, addrs, first, end - first, &memo, t, now_s, ageing_s);
+	}
 }
 
 /* Returns true if all frames go to one port. */
@@ -228,19 +259,14 @@ classify(struct vale_forward *f, struct vale_rxq *q, unsigned int n, uint32_t no
 	uint32_t ageing_s)
 {
 	struct vale_port *port = q->ep->port;
-	struct memo memo = {.src = UINT64_MAX, .dst = UINT64_MAX};
 	struct tally t = {0};
 	uint16_t mixed = 0;
 
-	for (unsigned int i = 0; i < RTE_MIN(n, (unsigned int)CHUNK); i++)
-		rte_prefetch0(f->pkts[i].data);
-	for (unsigned int first = 0; first < n; first += CHUNK) {
-		unsigned int end = RTE_MIN(n, first + CHUNK);
-
-		for (unsigned int i = end; i < RTE_MIN(n, end + CHUNK); i++)
-			rte_prefetch0(f->pkts[i].data);
-		classify_chunk(f, port, first, end - first, &memo, &t, now_s, ageing_s);
-	}
+	if (q->addrs == NULL)
+		classify_chunks(f, port, NULL, true, n, &t, now_s, ageing_s);
+	else
+		/* what went on unread the last time will this time, mostly */
+		classify_chunks(f, port, q->addrs, !q->passes_on, n, &t, now_s, ageing_s);
 	for (unsigned int i = 1; i < n; i++)
 		mixed |= f->dst[i] ^ f->dst[0];
 	vale_counter_add(&port->counters[f->worker].rx_bytes, t.bytes);
@@ -289,6 +315,7 @@ choose_lanes(struct vale_forward *f, const struct vale_rxq *q, uint16_t nb_lanes
 			f->lane_of[i] =
 				vale_flow_hash(f->pkts[k].data, f->pkts[k].seg_len) % nb_lanes;
 	}
+	f->was_read |= q->ep->nb_rxq == 1;
 }
 
 /* Hand a run to an endpoint, spread over its queues. */
@@ -497,6 +524,7 @@ deliver_flood(struct vale_forward *f, struct vale_rxq *q)
 		return;
 	}
 	share_flooded(f, true);
+	f->was_read = true;
 	for (uint16_t i = 0; i < fl->nb; i++) {
 		struct vale_port *to = fl->port[i];
 		uint16_t n;
@@ -568,10 +596,12 @@ vale_forward_queue(
 		return refused;
 
 	f->nb_taken = 0;
+	f->was_read = false;
 	if (classify(f, q, n, now_s, ageing_s))
 		deliver_to(f, q, f->dst[0], f->all, n);
 	else
 		deliver_mixed(f, q, n);
+	q->passes_on = !f->was_read && f->nb_taken == n;
 	if (ops->lends_memory || f->nb_taken < n)
 		ops->rx_done(q, f->pkts, n);
 	return n + refused;

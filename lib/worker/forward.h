@@ -40,6 +40,7 @@ struct vale_forward {
 	uint16_t nb_flood;
 	uint32_t nb_taken;   /* frames whose mbufs have new owners */
 	bool open;	     /* some have VALE_PKT_OFFLOAD */
+	bool was_read;	     /* bytes of some frames were needed */
 	unsigned int worker; /* index into counters */
 	_Atomic uint64_t frames;
 	_Atomic uint64_t batches[VALE_BATCH_CLASSES]; /* by size */

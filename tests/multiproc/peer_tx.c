@@ -384,6 +384,7 @@ peer_cmd_raw(const struct peer_cmd *c)
 	bool real = strcmp(c->word[2], "mbuf") == 0;
 	uint64_t word = 0, n, sent = 0, len = 0;
 	struct vale_dpdk_txq *q;
+	struct rte_ring *r;
 	uint16_t port_id;
 
 	if (!peer_port(c, &port_id) || !peer_number(c->word[3], UINT32_MAX, &n) ||
@@ -391,10 +392,13 @@ peer_cmd_raw(const struct peer_cmd *c)
 		(!real && !peer_number(c->word[2], UINT64_MAX, &word)))
 		return;
 	q = rte_eth_devices[port_id].data->tx_queues[0];
+	r = VALE_DPDK_RING(q);
 	for (; sent < n; sent++) {
 		if (real && !lying_word((uint32_t)len, &word))
 			break;
-		if (rte_ring_sp_enqueue_elem(VALE_DPDK_RING(q), &word, sizeof(word)) != 0)
+		memset(&VALE_DPDK_ADDRS(q)[r->prod.head & r->mask], 0xff,
+			sizeof(struct vale_dpdk_addrs));
+		if (rte_ring_sp_enqueue_elem(r, &word, sizeof(word)) != 0)
 			break;
 	}
 	ring_bell(q);

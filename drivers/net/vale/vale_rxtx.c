@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include <rte_branch_prediction.h>
@@ -244,22 +245,46 @@ tx_word(struct rte_mbuf *m, struct rte_mempool *pool, struct tx_sum *sum)
 	return word;
 }
 
+/** Fetch what will be read of a frame: its mbuf, and its header where that most likely is. */
+static __rte_always_inline void
+tx_prefetch(const struct rte_mbuf *m)
+{
+	rte_prefetch0(m);
+	rte_prefetch0(RTE_PTR_ADD(m, VALE_FLAT_OFF));
+}
+
+/** Say what the addresses of a frame are, beside its word. */
+static __rte_always_inline void
+tx_tell_addrs(uint64_t word, struct vale_dpdk_addrs *addrs)
+{
+	const struct rte_mbuf *m = vale_word_mbuf(word);
+
+	/* a shorter frame the switch refuses without a look at them */
+	if (likely(m->data_len >= sizeof(addrs->dst) + sizeof(addrs->src)))
+		memcpy(addrs, rte_pktmbuf_mtod(m, const uint8_t *),
+			sizeof(addrs->dst) + sizeof(addrs->src));
+}
+
 /** Send up to CHUNK frames, for which there is room in the ring. */
 static __rte_always_inline void
-tx_chunk(struct rte_ring *r, struct rte_mempool *pool, struct rte_mbuf **pkts, unsigned int n,
-	struct tx_sum *sum)
+tx_chunk(struct rte_ring *r, struct vale_dpdk_addrs *addrs, struct rte_mempool *pool,
+	struct rte_mbuf **pkts, unsigned int n, struct tx_sum *sum)
 {
+	uint32_t at = r->prod.head; /* we are the only producer */
 	uint64_t words[CHUNK];
 	unsigned int nb = 0;
 	unsigned int i;
 
 	for (i = 0; i < n && i < PREFETCH_AHEAD; i++)
-		rte_prefetch0(pkts[i]);
+		tx_prefetch(pkts[i]);
 	for (i = 0; i < n; i++) {
 		if (i + PREFETCH_AHEAD < n)
-			rte_prefetch0(pkts[i + PREFETCH_AHEAD]);
+			tx_prefetch(pkts[i + PREFETCH_AHEAD]);
 		words[nb] = tx_word(pkts[i], pool, sum);
-		nb += words[nb] != 0;
+		if (unlikely(words[nb] == 0))
+			continue;
+		tx_tell_addrs(words[nb], &addrs[(at + nb) & r->mask]);
+		nb++;
 	}
 	if (nb > 0)
 		rte_ring_sp_enqueue_bulk_elem(r, words, sizeof(words[0]), nb, NULL);
@@ -307,7 +332,7 @@ tx_ring(struct vale_dpdk_txq *q, struct rte_mbuf **pkts, uint16_t nb, struct val
 	room = RTE_MIN(room, nb);
 	for (; total < room; total += n) {
 		n = RTE_MIN(room - total, CHUNK);
-		tx_chunk(r, pool, &pkts[total], n, &sum);
+		tx_chunk(r, VALE_DPDK_ADDRS(q), pool, &pkts[total], n, &sum);
 	}
 	tx_count(q, &sum, nb - total);
 	vale_pool_count_sent(flow, sum.segs);

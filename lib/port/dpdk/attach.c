@@ -107,6 +107,7 @@ port_make_queues(struct dpdk_port *p)
 
 		rq->shm = &p->slot->txq[i];
 		rq->ring = VALE_DPDK_RING(rq->shm);
+		rq->addrs = VALE_DPDK_ADDRS(rq->shm);
 		rq->pool_lo = dpdk.range.lo;
 		rq->pool_sz = dpdk.range.hi - dpdk.range.lo;
 		rq->flat_max = rte_pktmbuf_data_room_size(p->pool) - RTE_PKTMBUF_HEADROOM;

@@ -12,6 +12,13 @@
 #include "vale_pool.h"
 #include "vale_prefetch.h"
 
+static_assert(sizeof(struct vale_dpdk_addrs) == sizeof(struct vale_addrs), "layout");
+
+/* Of a ring, in a cache line. */
+#define LINE_WORDS (RTE_CACHE_LINE_SIZE / sizeof(uint64_t))
+#define LINE_ADDRS (RTE_CACHE_LINE_SIZE / sizeof(struct vale_dpdk_addrs))
+/* Frames whose words and addresses are fetched ahead. */
+#define WORDS_AHEAD 32
 /* Mbufs that are taken from the pool at once, for copies. */
 #define COPY_BULK 32
 
@@ -41,16 +48,24 @@ word_decode(const struct dpdk_rxq *rq, uint64_t word, struct vale_pkt *p)
 }
 
 static uint16_t
-words_decode(const struct dpdk_rxq *rq, const uint64_t *words, unsigned int n,
-	struct vale_pkt *pkts, struct vale_rx_refused *bad)
+words_decode(const struct dpdk_rxq *rq, const uint64_t *words, const struct vale_dpdk_addrs *from,
+	unsigned int n, struct vale_pkt *pkts, struct vale_addrs *addrs,
+	struct vale_rx_refused *bad)
 {
 	uint16_t good = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
-		if (likely(word_decode(rq, words[i], &pkts[good])))
-			good++;
-		else
+		/* they were written in order, and are in the sender's cache */
+		if (i % LINE_ADDRS == 0)
+			rte_prefetch0(&from[i + WORDS_AHEAD]);
+		if (i % LINE_WORDS == 0)
+			rte_prefetch0(&words[i + WORDS_AHEAD]);
+		if (unlikely(!word_decode(rq, words[i], &pkts[good]))) {
 			bad->bad_desc++;
+			continue;
+		}
+		memcpy(&addrs[good], &from[i], sizeof(addrs[0]));
+		good++;
 	}
 	return good;
 }
@@ -59,6 +74,9 @@ static uint16_t
 dpdk_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_refused *bad)
 {
 	struct dpdk_rxq *rq = (struct dpdk_rxq *)q;
+	/* of the batch in work: one at a time in each worker */
+	static _Thread_local struct vale_addrs addrs[VALE_BATCH_MAX];
+	const struct vale_dpdk_addrs *from = rq->addrs + (rq->ring->cons.head & rq->ring->mask);
 	struct rte_ring_zc_data zc;
 	unsigned int got;
 	uint16_t good;
@@ -66,9 +84,11 @@ dpdk_rx(struct vale_rxq *q, struct vale_pkt *pkts, uint16_t n, struct vale_rx_re
 	got = rte_ring_dequeue_zc_burst_elem_start(rq->ring, sizeof(uint64_t), n, &zc, NULL);
 	if (got == 0)
 		return 0;
-	good = words_decode(rq, zc.ptr1, zc.n1, pkts, bad);
+	q->addrs = addrs;
+	good = words_decode(rq, zc.ptr1, from, zc.n1, pkts, addrs, bad);
 	if (unlikely(zc.n1 < got))
-		good += words_decode(rq, zc.ptr2, got - zc.n1, pkts + good, bad);
+		good += words_decode(
+			rq, zc.ptr2, rq->addrs, got - zc.n1, pkts + good, addrs + good, bad);
 	rte_ring_dequeue_zc_elem_finish(rq->ring, got);
 	return good;
 }
@@ -192,16 +212,18 @@ static inline unsigned int
 words_encode(struct dpdk_port *port, struct vale_pkt *pkts, const uint16_t *idx, unsigned int n,
 	uint64_t *words, struct vale_tx_result *res)
 {
+	unsigned int nb = 0, taken = 0;
 	uint64_t bytes = 0;
-	unsigned int nb = 0;
 
 	for (unsigned int i = 0, done; i < n; i += done) {
 		struct vale_pkt *p = &pkts[idx[i]];
 
 		done = 1;
 		if (likely(is_taken(p))) {
+			if (nb % LINE_WORDS == 0)
+				vale_prefetch_write(&words[nb + WORDS_AHEAD]);
 			words[nb++] = word_take(p);
-			res->taken++;
+			taken++;
 			bytes += p->len;
 			continue;
 		}
@@ -219,6 +241,7 @@ words_encode(struct dpdk_port *port, struct vale_pkt *pkts, const uint16_t *idx,
 		}
 	}
 	res->packets += nb;
+	res->taken += taken;
 	res->bytes += bytes;
 	return nb;
 }

@@ -26,8 +26,9 @@ struct dpdk_rxq {
 		q; /**< first: the core hands this back to us; wait_fd is the kick eventfd */
 	struct vale_dpdk_txq *shm;
 	struct rte_ring *ring;
-	uintptr_t pool_lo, pool_sz; /**< where mbufs of the pool lie */
-	uint32_t flat_max;	    /**< bytes that fit behind VALE_FLAT_OFF */
+	const struct vale_dpdk_addrs *addrs; /**< beside the ring */
+	uintptr_t pool_lo, pool_sz;	     /**< where mbufs of the pool lie */
+	uint32_t flat_max;		     /**< bytes that fit behind VALE_FLAT_OFF */
 } __rte_cache_aligned;
 
 /** Frames to the client. */
@@ -72,8 +73,9 @@ extern struct dpdk_state {
 	struct vale_switches *switches;
 	struct vale_server *server;
 	const struct rte_memzone *mz;
-	size_t ring_sz; /* bytes of one ring */
-	size_t slot_sz; /* bytes of one slot with its rings */
+	size_t ring_sz;	 /* bytes of one ring */
+	size_t addrs_sz; /* bytes of the addresses beside one */
+	size_t slot_sz;	 /* bytes of one slot with its rings */
 	struct dpdk_port *holder[RTE_MAX_ETHPORTS];
 	struct dpdk_pool_range range;
 	bool ending; /* the switch ends: names are not given away any more */

@@ -22,6 +22,13 @@ slot_ring(struct vale_dpdk_slot *slot, unsigned int i)
 	return RTE_PTR_ADD(slot, sizeof(*slot) + i * dpdk.ring_sz);
 }
 
+/* The addresses beside ring number i from the client. */
+static struct vale_dpdk_addrs *
+slot_addrs(struct vale_dpdk_slot *slot, unsigned int i)
+{
+	return RTE_PTR_ADD(slot_ring(slot, 2 * VALE_DPDK_QUEUES_MAX), i * dpdk.addrs_sz);
+}
+
 static void
 ring_make(struct rte_ring *r, const char *name, uint32_t size)
 {
@@ -53,6 +60,7 @@ dpdk_slot_init(struct vale_dpdk_slot *slot, const char *name, uint16_t nb_queues
 		ring_make(from, "vale_from", ring_size);
 		rxq->ring_off = RTE_PTR_DIFF(to, rxq);
 		txq->ring_off = RTE_PTR_DIFF(from, txq);
+		txq->addrs_off = RTE_PTR_DIFF(slot_addrs(slot, i), txq);
 		rxq->id = txq->id = i;
 		rxq->port_id = txq->port_id = port_id;
 		rxq->event_fd = txq->kick_fd = -1;

@@ -229,15 +229,25 @@ widen_range(struct rte_mempool *mp, void *opaque, struct rte_mempool_memhdr *hdr
 	r->hi = RTE_MAX(r->hi, lo + hdr->len);
 }
 
+/* What a queue takes: bytes of one of its two rings, and of the addresses beside one of them. */
+static void
+queue_sizes(uint32_t ring_size, size_t *ring_sz, size_t *addrs_sz)
+{
+	uint32_t nb = rte_align32pow2(ring_size + 1); /* places: one stays empty */
+
+	*ring_sz = RTE_ALIGN(
+		(size_t)rte_ring_get_memsize_elem(sizeof(uint64_t), nb), 2 * RTE_CACHE_LINE_SIZE);
+	*addrs_sz = RTE_ALIGN(nb * sizeof(struct vale_dpdk_addrs), 2 * RTE_CACHE_LINE_SIZE);
+}
+
 size_t
 vale_dpdk_memsize(uint32_t ring_size)
 {
-	size_t ring_sz =
-		rte_ring_get_memsize_elem(sizeof(uint64_t), rte_align32pow2(ring_size + 1));
+	size_t ring_sz, addrs_sz;
 
+	queue_sizes(ring_size, &ring_sz, &addrs_sz);
 	return RTE_MAX_ETHPORTS *
-	       (sizeof(struct vale_dpdk_slot) +
-		       2 * VALE_DPDK_QUEUES_MAX * RTE_ALIGN(ring_sz, 2 * RTE_CACHE_LINE_SIZE));
+	       (sizeof(struct vale_dpdk_slot) + VALE_DPDK_QUEUES_MAX * (2 * ring_sz + addrs_sz));
 }
 
 int
@@ -256,7 +266,7 @@ vale_dpdk_init(
 	dpdk.server = server;
 	TAILQ_INIT(&dpdk.ports);
 	dpdk.slot_sz = vale_dpdk_memsize(conf->ring_size) / RTE_MAX_ETHPORTS;
-	dpdk.ring_sz = (dpdk.slot_sz - sizeof(struct vale_dpdk_slot)) / (2 * VALE_DPDK_QUEUES_MAX);
+	queue_sizes(conf->ring_size, &dpdk.ring_sz, &dpdk.addrs_sz);
 	dpdk.range = (struct dpdk_pool_range){.lo = UINTPTR_MAX};
 	rte_mempool_mem_iter(conf->pool, widen_range, &dpdk.range);
 	dpdk.mz = rte_memzone_reserve_aligned(VALE_DPDK_MZ_NAME, RTE_MAX_ETHPORTS * dpdk.slot_sz,
