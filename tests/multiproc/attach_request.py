@@ -14,6 +14,7 @@ import sys
 
 MAGIC, VERSION = 0x454C4156, 1
 ATTACH_DPDK, VERSION_GET = 1, 3
+SHM_VERSION = 2  # VALE_DPDK_SHM_VERSION
 HEADER = struct.Struct("=IHHII")
 REPLY = struct.Struct("=16siI256s")
 VERSIONS = struct.Struct("=32s64s64siI")
@@ -44,7 +45,7 @@ def main():
             lcores[int(n) // 64] |= 1 << int(n) % 64
     error, text, _ = call(conn, ATTACH_DPDK, BODY.pack(
         name.encode(), wrong.get("dpdk", dpdk.decode()).encode(),
-        wrong.get("vale", vale.decode()).encode(), int(wrong.get("shm", 1)),
+        wrong.get("vale", vale.decode()).encode(), int(wrong.get("shm", SHM_VERSION)),
         int(wrong.get("queues", 1)), bytes(6), 0, *lcores))
     print(errno.errorcode.get(error, error), text)
 

@@ -10,6 +10,7 @@ import time
 
 MAGIC, VERSION = 0x454C4156, 1
 ATTACH_DPDK, VERSION_GET, WAIT = 1, 3, 15
+SHM_VERSION = 2  # VALE_DPDK_SHM_VERSION
 HEADER = struct.Struct("=IHHII")
 REPLY = struct.Struct("=16siI256s")
 VERSIONS = struct.Struct("=32s64s64siI")
@@ -42,7 +43,7 @@ class Client:
             self.versions = VERSIONS.unpack(self.call(VERSION_GET)[2])[:2]
         vale, dpdk = self.versions
         return self.call(ATTACH_DPDK, ATTACH.pack(
-            name.encode(), dpdk, vale, 1, queues, mac or bytes(6), mac is not None, *[0] * 16))[0]
+            name.encode(), dpdk, vale, SHM_VERSION, queues, mac or bytes(6), mac is not None, *[0] * 16))[0]
 
     def wait(self, name):
         return self.call(WAIT, NAME.pack(name.encode(), b"", bytes(6), 0, 0))[0]
