@@ -13,6 +13,8 @@
 #include "sys.h"
 
 #define MARK_LEN (sizeof(VNM_MARK) - 1)
+/* Where answers come to, at least: programs' own numbers are lower, mostly. */
+#define ANSWER_FD_MIN 800
 
 int
 vnm_connection_path(char *path, size_t path_sz)
@@ -190,6 +192,19 @@ receive_answer(int fd, void *reply, size_t reply_sz, int *got_fd)
 	return 0;
 }
 
+/* Answers come to a number that no program's own descriptor has had a moment ago: another thread
+ * that still waits on that one may take a token from the number, which here would be the answer. */
+static int
+high_number(int fd)
+{
+	long high = vnm_sys6(SYS_fcntl, fd, F_DUPFD_CLOEXEC, ANSWER_FD_MIN, 0, 0, 0);
+
+	if (high < 0)
+		return fd; /* a limit below that, or none free */
+	vnm_sys_close(fd);
+	return (int)high;
+}
+
 int
 vnm_connection_ask(int fd, void *req, uint32_t req_sz, unsigned int type, void *reply,
 	size_t reply_sz, int *got_fd)
@@ -200,6 +215,7 @@ vnm_connection_ask(int fd, void *req, uint32_t req_sz, unsigned int type, void *
 
 	if (ret < 0)
 		return (int)ret;
+	pair[0] = high_number(pair[0]);
 	hdr->magic = VALE_CTL_MAGIC;
 	hdr->version = VALE_CTL_VERSION;
 	hdr->type = (uint16_t)type;

@@ -299,8 +299,13 @@ entry_probe(int fd, entry_t *e, uint16_t was)
 {
 	uint16_t now = vnm_connection_is(fd) ? ENTRY_UNBOUND : ENTRY_OTHER;
 
-	if (e != NULL && now != was && own())
-		entry_change(fd, e, was, now);
+	if (e == NULL || now == was || !own())
+		return now;
+	/* who closed the number before this, and after the look, left the entry as it was */
+	if (entry_change(fd, e, was, now) && now == ENTRY_UNBOUND && !vnm_connection_is(fd)) {
+		entry_change(fd, e, now, ENTRY_UNKNOWN);
+		return ENTRY_OTHER;
+	}
 	return now;
 }
 
@@ -310,8 +315,14 @@ entry_bind(int fd, entry_t *e, struct vnm_file **file)
 {
 	struct vnm_file *f = NULL;
 
-	if (vnm_state_fetch(fd, &f) != 0)
-		return VNM_UNBOUND;
+	if (vnm_state_fetch(fd, &f) != 0) {
+		if (vnm_connection_is(fd))
+			return VNM_UNBOUND;
+		/* the number is another's by now */
+		if (e != NULL && own())
+			entry_change(fd, e, ENTRY_UNBOUND, ENTRY_UNKNOWN);
+		return VNM_NONE;
+	}
 	*file = f;
 	if (e == NULL || !own())
 		return VNM_BOUND;
