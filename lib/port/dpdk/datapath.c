@@ -54,8 +54,12 @@ words_decode(const struct dpdk_rxq *rq, const uint64_t *words, const struct vale
 {
 	uint16_t good = 0;
 
+	/* they were written in order, and are in the sender's cache */
+	for (unsigned int i = 0; i < RTE_MIN(n, (unsigned int)WORDS_AHEAD); i += LINE_ADDRS)
+		rte_prefetch0(&from[i]);
+	for (unsigned int i = 0; i < RTE_MIN(n, (unsigned int)WORDS_AHEAD); i += LINE_WORDS)
+		rte_prefetch0(&words[i]);
 	for (unsigned int i = 0; i < n; i++) {
-		/* they were written in order, and are in the sender's cache */
 		if (i % LINE_ADDRS == 0)
 			rte_prefetch0(&from[i + WORDS_AHEAD]);
 		if (i % LINE_WORDS == 0)
@@ -215,6 +219,8 @@ words_encode(struct dpdk_port *port, struct vale_pkt *pkts, const uint16_t *idx,
 	unsigned int nb = 0, taken = 0;
 	uint64_t bytes = 0;
 
+	for (unsigned int i = 0; i < RTE_MIN(n, (unsigned int)WORDS_AHEAD); i += LINE_WORDS)
+		vale_prefetch_write(&words[i]);
 	for (unsigned int i = 0, done; i < n; i += done) {
 		struct vale_pkt *p = &pkts[idx[i]];
 
