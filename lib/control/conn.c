@@ -166,12 +166,12 @@ is_unix_socket(int fd)
 }
 
 void
-close_stray(struct vale_server *s, int fd)
+vale_server_close_stray(struct vale_server *s, int fd)
 {
 	if (is_unix_socket(fd))
 		close(fd);
 	else
-		closer_close(s->closer, fd);
+		closer_close(s != NULL ? s->closer : NULL, fd);
 }
 
 /* Take the only descriptor that came with a message; several are closed. Returns -1 if there is
@@ -193,7 +193,7 @@ take_received_fd(struct vale_server *s, struct msghdr *mh)
 			if (n == 1)
 				only = fd; /* the kernel makes one such part of a message at most */
 			else
-				close_stray(s, fd);
+				vale_server_close_stray(s, fd);
 		}
 	}
 	return only;
@@ -223,7 +223,7 @@ conn_message(struct vale_conn *c, union message *msg, ssize_t n, bool cut, int f
 		return;
 	}
 	if (fd >= 0 && !request)
-		close_stray(c->s, fd);
+		vale_server_close_stray(c->s, fd);
 	if (n > 0 && !request && log_limit_pass(&c->s->junk))
 		VALE_LOG(WARNING, "process %d sent what is not a request; connection closed",
 			c->peer.pid);
@@ -271,12 +271,12 @@ conn_event(struct vale_server *s, struct source *src, uint32_t events)
 	while ((n = conn_receive(c, &msg, &cut, &fd)) == 1 && is_doorbell(&msg) &&
 		++bells < DOORBELLS_MAX) {
 		if (fd >= 0)
-			close_stray(s, fd);
+			vale_server_close_stray(s, fd);
 	}
 	if (bells > 0 && c->on_doorbell != NULL)
 		c->on_doorbell(c->on_doorbell_arg, bells);
 	if (n == 1 && bells == DOORBELLS_MAX && fd >= 0)
-		close_stray(s, fd);
+		vale_server_close_stray(s, fd);
 	if (n >= 0 && bells < DOORBELLS_MAX)
 		conn_message(c, &msg, n, cut, fd);
 }

@@ -41,7 +41,7 @@ conn_answer_on(struct vale_conn *c, struct vale_ctl_hdr *hdr, int fd)
 	if (is_unix_socket(fd) && c->nb_replies < REPLIES_MAX)
 		r = calloc(1, sizeof(*r));
 	if (r == NULL) {
-		close_stray(c->s, fd);
+		vale_server_close_stray(c->s, fd);
 		return false;
 	}
 	*r = (struct reply_to){.fd = fd,

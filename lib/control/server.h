@@ -117,8 +117,6 @@ bool source_is_conn(const struct source *src);
 /** Whether a descriptor is a Unix socket: others can make close() wait, or have nothing to answer
  * on. */
 bool is_unix_socket(int fd);
-/** Close a descriptor that a client sent, without waiting. */
-void close_stray(struct vale_server *s, int fd);
 
 /* ---- reply.c ---- */
 

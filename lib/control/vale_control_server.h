@@ -113,6 +113,10 @@ void vale_conn_unwatch(struct vale_conn *c, struct vale_conn_watcher *w);
 /** Close it after this event; on_close is called then. */
 void vale_conn_close(struct vale_conn *c);
 
+/** Close a descriptor that a stranger sent, without waiting: close() can take as long as he likes.
+ * NULL: one that is known to be harmless. Control thread. */
+void vale_server_close_stray(struct vale_server *s, int fd);
+
 /** The peer, by SO_PEERCRED. */
 pid_t vale_conn_pid(const struct vale_conn *c);
 uid_t vale_conn_uid(const struct vale_conn *c);

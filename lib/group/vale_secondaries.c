@@ -82,6 +82,7 @@ now_ms(void)
 
 /* ---- processes: vale-life ---- */
 
+/** With the lock. */
 static struct process *
 find_living(pid_t pid)
 {
@@ -99,35 +100,41 @@ static bool
 has_namesake(pid_t ns_pid)
 {
 	struct process *p;
+	bool found = false;
 
+	pthread_mutex_lock(&g.lock);
 	TAILQ_FOREACH (p, &g.processes, next)
-		if (p->s.id.ns_pid == ns_pid && p->pidfd >= 0)
-			return true;
-	return false;
+		found |= p->s.id.ns_pid == ns_pid && p->pidfd >= 0;
+	pthread_mutex_unlock(&g.lock);
+	return found;
 }
 
-static struct process *
-find_socket(const char *name)
+static bool
+is_socket_known(const char *name)
 {
 	struct process *p;
+	bool found = false;
 
+	pthread_mutex_lock(&g.lock);
 	TAILQ_FOREACH (p, &g.processes, next)
-		if (p->pidfd >= 0 && strcmp(p->socket, name) == 0)
-			return p;
-	return NULL;
+		found |= p->pidfd >= 0 && strcmp(p->socket, name) == 0;
+	pthread_mutex_unlock(&g.lock);
+	return found;
 }
 
 /** Whether a process is one that we know; if it has ended, its number may be another's by now. */
 static bool
 is_known(pid_t pid)
 {
-	const struct process *p = find_living(pid);
 	struct pollfd pfd = {.events = POLLIN};
+	const struct process *p;
 
-	if (p == NULL)
-		return false;
-	pfd.fd = p->pidfd;
-	return poll(&pfd, 1, 0) == 0;
+	pthread_mutex_lock(&g.lock);
+	p = find_living(pid);
+	pfd.fd = p != NULL ? p->pidfd : -1;
+	pthread_mutex_unlock(&g.lock);
+	/* this thread closes it, and nobody else */
+	return pfd.fd >= 0 && poll(&pfd, 1, 0) == 0;
 }
 
 /** A free slot; VALE_SECONDARIES_MAX if there is none. */
@@ -161,7 +168,7 @@ appeared(const char *name)
 	if (ns_pid == 0)
 		return;
 	atomic_fetch_add(&g.seen, 1);
-	if (find_socket(name) != NULL)
+	if (is_socket_known(name))
 		return;
 	/* the name has the number that the process has for itself; by the time of its socket it has
 	 * mapped the group's configuration */
@@ -207,6 +214,8 @@ appeared(const char *name)
 static void
 ended(struct process *p)
 {
+	pid_t ns_pid = p->s.id.ns_pid;
+
 	VALE_LOG(INFO, "secondary process %d (%s) has ended", p->s.pid, p->s.comm);
 	epoll_ctl(g.epoll_fd, EPOLL_CTL_DEL, p->pidfd, NULL);
 	close(p->pidfd);
@@ -219,8 +228,9 @@ ended(struct process *p)
 	p->pidfd = -1;
 	p->s.state = VALE_SECONDARY_ENDED;
 	pthread_mutex_unlock(&g.lock);
-	if (!has_namesake(p->s.id.ns_pid))
-		runtime_remove_arrays(p->s.id.ns_pid);
+	/* from here on it may be forgotten by vale-memory */
+	if (!has_namesake(ns_pid))
+		runtime_remove_arrays(ns_pid);
 }
 
 /** Those that were here before we looked. */

@@ -189,7 +189,7 @@ take_fd(struct msghdr *mh)
 			if (first < 0)
 				first = fd;
 			else
-				close(fd);
+				vale_server_close_stray(memif.server, fd);
 		}
 	}
 	return first;
@@ -224,7 +224,7 @@ on_readable(void *arg, int sock)
 		return;
 	}
 	if (fd >= 0)
-		close(fd);
+		vale_server_close_stray(memif.server, fd);
 	if (n <= 0)
 		memif_conn_close(c);
 	else

@@ -100,7 +100,7 @@ handle_add_region(struct memif_conn *c, const struct memif_msg_add_region *m, in
 		return;
 	}
 	ret = memif_region_add(c->port, m->index, m->size, fd, why);
-	close(fd); /* the mapping holds the file */
+	vale_server_close_stray(memif.server, fd); /* the mapping holds the file */
 	if (ret < 0)
 		memif_conn_refuse(c, -ret, "%s", why);
 	else
@@ -122,7 +122,7 @@ handle_add_ring(struct memif_conn *c, const struct memif_msg_add_ring *m, int fd
 		acknowledge(c);
 		return;
 	}
-	close(fd);
+	vale_server_close_stray(memif.server, fd);
 	memif_conn_refuse(c, -ret, "%s", why);
 }
 
@@ -155,7 +155,7 @@ handle_setup(struct memif_conn *c, const struct memif_msg *m, int fd)
 		handle_add_ring(c, &m->add_ring, fd);
 	} else {
 		if (fd >= 0)
-			close(fd);
+			vale_server_close_stray(memif.server, fd);
 		if (m->type == MEMIF_MSG_CONNECT)
 			handle_connect(c);
 		else
@@ -173,7 +173,7 @@ memif_message(struct memif_conn *c, const struct memif_msg *m, int fd)
 		return;
 	}
 	if (fd >= 0)
-		close(fd);
+		vale_server_close_stray(memif.server, fd);
 	if (m->type == MEMIF_MSG_DISCONNECT)
 		memif_conn_close(c);
 	else if (m->type == MEMIF_MSG_ACK)

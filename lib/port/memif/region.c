@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -34,6 +35,13 @@ check_file(int fd, uint64_t size, uint64_t *page_sz, char *why)
 	struct statfs fs;
 	struct stat st;
 
+	/* seals are asked of the kernel's own memory only; the others' owners are not asked
+	 * anything, who might not answer */
+	if (fcntl(fd, F_GET_SEALS) < 0) {
+		snprintf(why, VALE_CTL_TEXT_SZ,
+			"region: its descriptor is no memory (memfd, tmpfs or hugetlbfs)");
+		return -EINVAL;
+	}
 	if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0) {
 		snprintf(why, VALE_CTL_TEXT_SZ, "region: cannot look at its descriptor: %s",
 			strerror(errno));

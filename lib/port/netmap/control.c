@@ -91,13 +91,6 @@ dispatch(struct nm_call *c, uint16_t version)
 	return ret < 0 ? ret : handlers[c->reqtype](c);
 }
 
-/* Whether a device may be made or closed, for which locks of DPDK's must be free. */
-static bool
-needs_device(uint16_t reqtype)
-{
-	return reqtype == NETMAP_REQ_VALE_ATTACH || reqtype == NETMAP_REQ_VALE_DETACH;
-}
-
 static void
 handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 {
@@ -105,10 +98,10 @@ handle_ctrl(void *arg, struct vale_conn *conn, const struct vale_ctl_hdr *msg)
 	struct nm_call c = {.conn = conn, .reqtype = req->reqtype};
 	int ret;
 
-	if (needs_device(req->reqtype) && vale_conn_is_operator(conn) &&
+	memcpy(c.text, req->name, sizeof(req->name));
+	if (vale_conn_is_operator(conn) && nm_call_needs_device(&c) &&
 		vale_gate_defer(conn, msg, handle_ctrl, arg))
 		return;
-	memcpy(c.text, req->name, sizeof(req->name));
 	memcpy(c.reply.name, req->name, sizeof(req->name));
 	memcpy(c.reply.body, req->body, sizeof(req->body));
 	c.reply.nb_opts = RTE_MIN(req->nb_opts, (uint32_t)VALE_CTL_NM_OPTS_MAX);

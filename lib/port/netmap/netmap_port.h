@@ -281,6 +281,9 @@ int nm_call_fail(struct nm_call *c, int err, const char *what);
  */
 int nm_call_resolve(struct nm_call *c, struct vale_name *name, struct nm_vi **vi);
 
+/** Whether a call makes or closes a device, for which locks of DPDK's must be free. */
+bool nm_call_needs_device(const struct nm_call *c);
+
 /** Numbers that were asked for, 0 for the default, in bounds. */
 struct nm_geometry nm_geometry_of(
 	uint32_t tx_rings, uint32_t rx_rings, uint32_t tx_slots, uint32_t rx_slots);

@@ -69,6 +69,24 @@ parse_vale_name(struct nm_call *c, struct vale_name *name)
 	return ret < 0 ? nm_call_fail(c, ret, wrong) : 0;
 }
 
+bool
+nm_call_needs_device(const struct nm_call *c)
+{
+	const struct vale_endpoint *ep = NULL;
+	struct vale_name name;
+	struct vale_port *p;
+
+	if (vale_name_parse(c->text, &name, NULL) < 0)
+		return false;
+	if (c->reqtype == NETMAP_REQ_VALE_ATTACH)
+		return nm_vi_find(name.port) == NULL;
+	p = vale_switch_find_port(q.switches, name.full);
+	if (p != NULL)
+		ep = atomic_load(&p->ep);
+	return c->reqtype == NETMAP_REQ_VALE_DETACH && ep != NULL &&
+	       ep->ops->kind == VALE_CTL_KIND_ETHDEV;
+}
+
 /*
  * The port that a name means: a port of a switch, or a persistent one by its bare name, wherever it
  * is attached. *vi is the persistent port, if it is one.
