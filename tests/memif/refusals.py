@@ -9,6 +9,7 @@ import os
 import struct
 import sys
 
+from dead_fuse import DeadFile
 from memif_client import ACK, ADD_REGION, CONNECT, CONNECTED, COOKIE, INIT, RING_SZ, SIZE, Client, Refused
 
 
@@ -147,6 +148,26 @@ def too_many(c):
             other.close()
 
 
+def nobody_serves(c):
+    """Neither a look at it nor its close may hold the switch up."""
+    c.init()
+    try:
+        dead = DeadFile()
+    except OSError as e:
+        print(f"skipped: no FUSE here ({e.strerror}), a device instead")
+        c.region(size=1, fds=[os.open("/dev/zero", os.O_RDWR)])
+        return
+    try:
+        c.region(size=1, fds=[dead.fd])
+    except Refused:
+        other = Client()  # which is greeted meanwhile
+        other.init()
+        other.close()
+        raise
+    finally:
+        dead.close()
+
+
 # the first client is the oldest, which makes room; the second is silent while the other cases are tried
 FIRST = ("64 others half-way", "EAGAIN", "too many clients", too_many)
 LAST = ("silence", "ETIMEDOUT", "more than", silence)
@@ -180,6 +201,7 @@ CASES = [
     ("region of a socket", "EINVAL", "is no memory", lambda c: (c.init(), c.region(size=1, fds=[c.sock.fileno()]))),
     ("region of a device", "EINVAL", "is no memory",
      lambda c: (c.init(), c.region(size=1, fds=[os.open("/dev/zero", os.O_RDWR)]))),
+    ("region of a file that nobody serves", "EINVAL", "is no memory", nobody_serves),
     ("region read-only", "EACCES", "cannot map",
      lambda c: (c.init(), c.region(fds=[os.open(f"/proc/self/fd/{c.memory}", os.O_RDONLY)]))),
     ("ring without region", "EINVAL", "lie in a region", skip_region),
