@@ -42,7 +42,10 @@ class DeadFile:
         self.folder = tempfile.mkdtemp()
         options = f"fd={self.device},rootmode=40000,user_id=0,group_id=0".encode()
         if libc.mount(b"dead", self.folder.encode(), b"fuse", 0, options) != 0:
-            raise OSError(ctypes.get_errno(), "mount")
+            error = ctypes.get_errno()
+            os.close(self.device)
+            os.rmdir(self.folder)
+            raise OSError(error, os.strerror(error))
         self.alive = True
         self.daemon = threading.Thread(target=self.serve)
         self.daemon.start()
