@@ -43,12 +43,19 @@ struct process {
 
 TAILQ_HEAD(process_list, process);
 
+/* Processes that get a port before vale-life has seen them, at one time. */
+#define EARLY_MAX 32
+
 static struct {
 	pthread_mutex_t lock; /* protects processes and slots */
 	struct process_list processes;
 	struct process_list gone; /* their memory is taken back, and they are not yet told */
 	uint64_t slots;		  /* in use */
-	bool asked;		  /* somebody wants to be told */
+	/* with the lock: they have ports, and are not in the list yet, since vale-life has not got
+	 * its turn; 0: none */
+	pid_t early[EARLY_MAX];
+	unsigned int next_early;
+	bool asked; /* somebody wants to be told */
 	_Atomic unsigned int seen;
 	bool stop;
 	/* vale-life only */
@@ -119,6 +126,21 @@ is_socket_known(const char *name)
 	TAILQ_FOREACH (p, &g.processes, next)
 		found |= p->pidfd >= 0 && strcmp(p->socket, name) == 0;
 	pthread_mutex_unlock(&g.lock);
+	return found;
+}
+
+/** Whether a process has got a port before it was seen; it is forgotten. With the lock. */
+static bool
+take_early(pid_t pid)
+{
+	bool found = false;
+
+	for (unsigned int i = 0; i < EARLY_MAX; i++) {
+		if (g.early[i] != pid)
+			continue;
+		g.early[i] = 0;
+		found = true;
+	}
 	return found;
 }
 
@@ -204,6 +226,8 @@ appeared(const char *name)
 	vale_process_comm(pid, p->s.comm, sizeof(p->s.comm));
 	pthread_mutex_lock(&g.lock);
 	p->s.slot = take_slot();
+	if (take_early(pid))
+		p->s.state = VALE_SECONDARY_ATTACHED;
 	TAILQ_INSERT_TAIL(&g.processes, p, next);
 	pthread_mutex_unlock(&g.lock);
 	watch_process(p);
@@ -408,8 +432,13 @@ vale_secondaries_set_attached(pid_t pid, bool attached)
 
 	pthread_mutex_lock(&g.lock);
 	p = find_living(pid);
-	if (p != NULL)
+	if (p != NULL) {
 		p->s.state = attached ? VALE_SECONDARY_ATTACHED : VALE_SECONDARY_RUNNING;
+	} else {
+		take_early(pid);
+		if (attached)
+			g.early[g.next_early++ % EARLY_MAX] = pid;
+	}
 	pthread_mutex_unlock(&g.lock);
 }
 

@@ -176,6 +176,60 @@ take_ended_nobody_asks_nobody_kept(void **state)
 	assert_int_equal(take_told(pid), 0);
 }
 
+/* The state of the only process that is listed. */
+static enum vale_secondary_state
+state_of_one(pid_t pid)
+{
+	struct vale_secondary s = {0};
+
+	assert_int_equal(vale_secondaries_list(&s, 1), 1);
+	assert_int_equal(s.pid, pid);
+	return s.state;
+}
+
+/* A process whose socket appears when a byte comes. */
+static pid_t
+start_later(int *go)
+{
+	int pipe_fd[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(pipe_fd), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (read(pipe_fd[0], &c, 1) == 1)
+			secondary_main();
+		_exit(1);
+	}
+	close(pipe_fd[0]);
+	*go = pipe_fd[1];
+	return pid;
+}
+
+static void
+set_attached_before_it_is_seen_is_kept(void **state)
+{
+	for (unsigned int parted = 0; parted < 2; parted++) {
+		int go;
+		pid_t pid = start_later(&go);
+
+		vale_secondaries_set_attached(pid, true);
+		if (parted)
+			vale_secondaries_set_attached(pid, false);
+		assert_int_equal(write(go, "x", 1), 1);
+		await_living(1);
+		assert_int_equal(state_of_one(pid),
+			parted ? VALE_SECONDARY_STARTING : VALE_SECONDARY_ATTACHED);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		await_living(0);
+		take_back(parted + 1);
+		close(go);
+	}
+}
+
 static int
 setup_all(void **state)
 {
@@ -198,6 +252,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(take_ended_more_than_slots_all_told),
+		T(set_attached_before_it_is_seen_is_kept),
 		T(take_ended_before_they_are_taken_back_told_once),
 		T(take_ended_nobody_asks_nobody_kept),
 	};
